@@ -1,0 +1,1 @@
+"""jaxnet: small neural networks as pure functions of explicit parameters."""

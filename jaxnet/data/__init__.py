@@ -1,0 +1,1 @@
+"""Data: splitting, standardizing, checking, batching and streaming."""

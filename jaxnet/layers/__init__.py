@@ -1,0 +1,1 @@
+"""Layers: pairs of pure functions; see `jaxnet.layers.core` for their rules."""
