@@ -1,8 +1,11 @@
 """Makes the whole test session strict, before jaxnet is imported."""
 
+import importlib.util
+import os
+
 import jax
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 # (batch,) - (batch, 1) is an error and not a (batch, batch) array.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -11,9 +14,41 @@ jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_legacy_prng_key", "error")
 
 # Every annotation in jaxnet is checked on every call.
-install_import_hook("jaxnet", "beartype.beartype")
+jaxtyping.install_import_hook("jaxnet", "beartype.beartype")
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+collect_ignore_glob = [] if HAS_TORCH else ["parity/*"]
+
+# Tests that may be skipped where CI is set, by node id, each with its reason.
+ALLOWED_SKIPS: dict[str, str] = {}
 
 
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture
+def as_users_have_it():
+    """Without the checks of annotations, which would refuse before we do."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def pytest_report_header():
+    if HAS_TORCH:
+        return "parity tests: with PyTorch"
+    return "parity tests: left out, PyTorch is not installed"
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("CI"):
+        return
+    kinds = ("skipped", "xfailed", "xpassed")
+    reports = [report for kind in kinds for report in reporter.stats.get(kind, [])]
+    left = sorted({report.nodeid for report in reports} - ALLOWED_SKIPS.keys())
+    if left:
+        reporter.write_line(f"Skipped, which is a failure in CI: {left}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

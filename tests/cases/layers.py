@@ -70,5 +70,3 @@ CORE = [
         normal(4, 5),
     ),
 ]
-
-LAYERS = CORE

@@ -1,0 +1,214 @@
+"""`fit`: one training run, from hyperparameters to a trained model.
+
+The host's part of training is a loop over blocks of epochs. A block is one
+compiled call; between blocks there is progress, history, callbacks and early
+stopping, from numbers that come to the host in one transfer.
+"""
+
+import functools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnet import programs
+from jaxnet.callbacks import Callback, Report
+from jaxnet.checks import check_int, check_key
+from jaxnet.data.checking import check_data, check_labels, unpack
+from jaxnet.data.streaming import Stream
+from jaxnet.metrics import compute
+from jaxnet.programs import Program, Traced, program_of
+from jaxnet.progress import progress_bar
+from jaxnet.stopping import Best, EarlyStopping, check_stopping, observe
+from jaxnet.training import Build, TrainState
+from jaxnet.types import Batch, Hypers, Inputs, Params, PRNGKey
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained model, and how it came about.
+
+    Attributes:
+      build: as given to `fit`.
+      hypers: likewise.
+      state: the last state, or the best one if there was early stopping.
+      history: columns of equal length by name, one row for each block of epochs:
+        "epoch", "seconds" since training began, "train_loss" and the task's metrics
+        as they were during training, averaged over the block, and the same as
+        "validation_loss" and so on at its end.
+      status: "done", "stopped at epoch 40" or "diverged at epoch 3".
+      best_epoch: the epoch that ``state`` is from; None without early stopping.
+    """
+
+    build: Build
+    hypers: Hypers
+    state: TrainState
+    history: dict[str, np.ndarray]
+    status: str
+    best_epoch: int | None
+
+    @property
+    def params(self) -> Params:
+        """The trained parameters: nested dicts of arrays."""
+        return self.state.params
+
+    def predict(self, x: Inputs) -> Any:
+        """The model's outputs, in evaluation mode, for every row of ``x``."""
+        program, traced = program_of(self.build, self.hypers)
+        return programs.predict(program, traced, self.state, _on_device(x))
+
+    def evaluate(self, data: Batch | Stream) -> dict[str, float]:
+        """Loss and metrics on every example of ``(x, y)`` or ``(x, y, weights)``."""
+        program, traced = program_of(self.build, self.hypers)
+        data = _load("data", data)
+        _check_classes(program, traced, self.state, data)
+        totals = programs.evaluate(program, traced, self.state, data)
+        return _numbers(totals)
+
+    def __repr__(self) -> str:
+        last = {name: column[-1] for name, column in self.history.items()}
+        parts = [f"{name} {value:.4g}" for name, value in last.items()]
+        return f"Fit({self.status}: {', '.join(parts)})"
+
+
+def fit(
+    build: Build,
+    hypers: Hypers,
+    train: Batch | Stream,
+    validation: Batch | Stream | None = None,
+    *,
+    key: PRNGKey,
+    epochs: int,
+    every: int = 1,
+    early_stopping: EarlyStopping | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> Fit:
+    """Trains one model.
+
+    Args:
+      build: ``hypers -> Task``. Pass the same function again, not a new lambda, and
+        nothing compiles again unless a static hyperparameter changes.
+      hypers: hyperparameters by name; floats are traced.
+      train: ``(x, y)`` or ``(x, y, weights)``, arrays or PyTrees of arrays with the
+        examples on the leading axis, or a `Stream`.
+      validation: likewise; evaluated after each block, never trained on.
+      key: ``jax.random.key(seed)``. Initial parameters, the order of the examples
+        and all noise are functions of it.
+      epochs: passes over the training data, at least 1.
+      every: epochs in a block, that is in one compiled call. Short epochs train
+        faster in long blocks; there is one row of history for each block.
+      early_stopping: when to stop before ``epochs``; the best state is kept.
+      callbacks: functions of a `Report`, called after each block.
+      progress: whether to show a bar, if stderr is a terminal.
+
+    Returns:
+      The trained model with its history. A training loss that is not finite ends
+      training with the status "diverged at epoch ...".
+
+    Raises:
+      ValueError: if arguments, data or hyperparameters do not fit together.
+      TypeError: if one is of the wrong kind.
+    """
+    check_key(key)
+    check_int("epochs", epochs)
+    check_int("every", every)
+    if early_stopping is not None:
+        check_stopping(early_stopping)
+    program, traced = program_of(build, hypers)
+    init_key, train_key = jax.random.split(key)
+    train = _load("train", train)
+    state = programs.init(program, traced, init_key, _first_batch(train))
+    _check_classes(program, traced, state, train)
+    if validation is not None:
+        validation = _load("validation", validation)
+        _check_classes(program, traced, state, validation)
+
+    rows: list[dict[str, float]] = []
+    status, best, best_state = "running", Best(), None
+    start = time.perf_counter()
+    with progress_bar(epochs, show=progress) as update:
+        for first in range(0, epochs, every):
+            epoch = min(first + every, epochs)
+            state, trained = programs.train_block(
+                program, traced, state, train, train_key, first, epoch
+            )
+            means = {"train": trained}
+            if validation is not None:
+                means["validation"] = programs.evaluate(
+                    program, traced, state, validation
+                )
+            metrics = {
+                f"{part}_{name}": value
+                for part, values in jax.device_get(means).items()
+                for name, value in _numbers(values).items()
+            }
+            seconds = time.perf_counter() - start
+            rows.append({"epoch": epoch, "seconds": seconds, **metrics})
+            update(epoch, "  ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
+            if epoch == epochs:
+                status = "done"
+            if not math.isfinite(metrics["train_loss"]):
+                status = f"diverged at epoch {epoch}"
+            elif early_stopping is not None:
+                best = observe(early_stopping, best, metrics, epoch)
+                if best.stale == 0:
+                    best_state = programs.copy_state(state)
+                elif best.stale >= early_stopping.patience:
+                    status = f"stopped at epoch {epoch}"
+            for callback in callbacks:
+                callback(Report(epoch, epochs, metrics, state, status))
+            if status != "running":
+                break
+
+    history = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
+    if best_state is None:
+        return Fit(build, hypers, state, history, status, None)
+    return Fit(build, hypers, best_state, history, status, best.epoch)
+
+
+def _load(name: str, data: Batch | Stream) -> Batch | Stream:
+    """The data, checked and on the device; of a stream nothing is read."""
+    if isinstance(data, Stream):
+        return data
+    check_data(data, name=name)
+    return _on_device(unpack(data))
+
+
+def _first_batch(data: Batch | Stream) -> Batch:
+    """Data that show the shapes: all of the arrays, or a stream's first batch."""
+    if not isinstance(data, Stream):
+        return data
+    for batch in data.in_order(1):
+        return batch
+    raise ValueError("train is a stream that gave no batch: it is empty.")
+
+
+def _check_classes(
+    program: Program, traced: Traced, state: TrainState, data: Batch | Stream
+) -> None:
+    """Raises ValueError if targets are class labels that the outputs have not."""
+    if isinstance(data, Stream):
+        return
+    x, y, *_ = data
+    outputs = jax.eval_shape(
+        functools.partial(programs.predict, program), traced, state, x
+    )
+    if not (isinstance(outputs, jax.ShapeDtypeStruct) and isinstance(y, jax.Array)):
+        return
+    # Integers with one axis less than the outputs are classes.
+    if jnp.issubdtype(y.dtype, jnp.integer) and y.ndim == outputs.ndim - 1:
+        check_labels(y, outputs.shape[-1])
+
+
+def _on_device(tree: Any) -> Any:
+    return jax.tree.map(jnp.asarray, tree)
+
+
+def _numbers(metrics: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in compute(metrics).items()}

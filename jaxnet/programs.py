@@ -1,0 +1,181 @@
+"""The compiled programs of a training run, and how arrays and streams run them.
+
+A program is compiled once for each ``build``, each set of static hyperparameters
+and each shape of the data: another learning rate runs the same one. ``jax.jit``
+itself keeps them, for as long as ``build`` is the same function.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from jaxnet.data.streaming import Stream
+from jaxnet.hypers import Static, join_hypers, split_hypers
+from jaxnet.metrics import merge
+from jaxnet.training import (
+    Build,
+    Metrics,
+    TrainState,
+    checked,
+    evaluation_rows,
+    supervised,
+)
+from jaxnet.types import Batch, Hypers, Inputs, PRNGKey
+
+Traced = dict[str, Array]
+"""The hyperparameters that are arguments of a program, by name."""
+
+
+class Program(NamedTuple):
+    """What a compiled program depends on, beside the shapes of its arguments.
+
+    Attributes:
+      build: hyperparameters to the task.
+      static: the hyperparameters that shape the program.
+      batch_size: examples per step, None for all.
+      evaluation_rows: examples at a time in evaluation.
+    """
+
+    build: Build
+    static: Static
+    batch_size: int | None
+    evaluation_rows: int
+
+
+def program_of(build: Build, hypers: Hypers) -> tuple[Program, Traced]:
+    """The program for these hyperparameters, and those it takes as arguments.
+
+    ``build`` is called with the plain values once, so that ranges are checked that
+    no traced value could be checked for.
+    """
+    task = checked(build(hypers))
+    traced, static = split_hypers(hypers)
+    return Program(build, static, task.batch_size, evaluation_rows(task)), traced
+
+
+@functools.partial(jax.jit, static_argnames="program")
+def init(program: Program, traced: Traced, key: PRNGKey, data: Batch) -> TrainState:
+    """The state before the first step; of the data only shapes are read."""
+    hypers = join_hypers(traced, program.static)
+    return supervised(program.build).init(hypers, key, data)
+
+
+def train_block(
+    program: Program,
+    traced: Traced,
+    state: TrainState,
+    data: Batch | Stream,
+    key: PRNGKey,
+    first: int,
+    last: int,
+) -> tuple[TrainState, Metrics]:
+    """Trains for the epochs in [first, last).
+
+    Args:
+      program: what to run.
+      traced: its hyperparameters.
+      state: used up: its buffers hold the new state afterwards.
+      data: arrays in device memory, for one compiled call; or a stream, for one
+        call a step.
+      key: of the whole run. The key of an epoch is ``fold_in(key, epoch)``.
+      first: the number of epochs done before.
+      last: the number of epochs done afterwards.
+
+    Returns:
+      The new state, and the metrics over all steps.
+    """
+    if not isinstance(data, Stream):
+        return _epochs(program, last - first, traced, state, data, key, first)
+    totals = None
+    for epoch in range(first, last):
+        order_key, noise_key = jax.random.split(jax.random.fold_in(key, epoch))
+        steps = 0
+        for batch in data.shuffled(order_key, program.batch_size):
+            state, metrics = _step(program, traced, state, batch, noise_key, steps)
+            # Waits for the step before this one, so that one batch is transferred
+            # while another is computed on, and no more than that pile up.
+            jax.block_until_ready(totals)
+            totals = metrics if totals is None else _merge(totals, metrics)
+            steps += 1
+        if steps == 0:
+            raise ValueError(
+                f"train is a stream that gave no batch in epoch {epoch + 1}. Pass "
+                "stream_batches a list, or a function that makes a new iterator."
+            )
+    return state, totals
+
+
+def evaluate(
+    program: Program, traced: Traced, state: TrainState, data: Batch | Stream
+) -> Metrics:
+    """Loss and metrics on every example."""
+    if not isinstance(data, Stream):
+        return _evaluate(program, traced, state, data)
+    totals = None
+    for batch in data.in_order(program.evaluation_rows):
+        metrics = _evaluate(program, traced, state, batch)
+        totals = metrics if totals is None else _merge(totals, metrics)
+    if totals is None:
+        raise ValueError("the stream to evaluate gave no batch: it is empty.")
+    return totals
+
+
+@functools.partial(jax.jit, static_argnames="program")
+def predict(program: Program, traced: Traced, state: TrainState, inputs: Inputs) -> Any:
+    """The model's outputs for every row."""
+    hypers = join_hypers(traced, program.static)
+    return supervised(program.build).predict(hypers, state, inputs)
+
+
+@jax.jit
+def copy_state(state: TrainState) -> TrainState:
+    """A state whose buffers no training step takes."""
+    return jax.tree.map(jnp.copy, state)
+
+
+_merge = jax.jit(merge)
+
+
+@functools.partial(
+    jax.jit, static_argnames=("program", "epochs"), donate_argnames="state"
+)
+def _epochs(
+    program: Program,
+    epochs: int,
+    traced: Traced,
+    state: TrainState,
+    data: Batch,
+    key: PRNGKey,
+    first: int | Int[Array, ""],
+) -> tuple[TrainState, Metrics]:
+    hypers, recipe = join_hypers(traced, program.static), supervised(program.build)
+
+    def body(state: TrainState, epoch: Array) -> tuple[TrainState, Metrics]:
+        return recipe.epoch(hypers, state, data, jax.random.fold_in(key, epoch))
+
+    state, each = jax.lax.scan(body, state, first + jnp.arange(epochs))
+    return state, jax.tree.map(lambda a: a.sum(axis=0), each)
+
+
+@functools.partial(jax.jit, static_argnames="program", donate_argnames="state")
+def _step(
+    program: Program,
+    traced: Traced,
+    state: TrainState,
+    batch: Batch,
+    key: PRNGKey,
+    i: int | Int[Array, ""],
+) -> tuple[TrainState, Metrics]:
+    hypers, step_key = join_hypers(traced, program.static), jax.random.fold_in(key, i)
+    return supervised(program.build).step(hypers, state, batch, step_key)
+
+
+@functools.partial(jax.jit, static_argnames="program")
+def _evaluate(
+    program: Program, traced: Traced, state: TrainState, data: Batch
+) -> Metrics:
+    hypers = join_hypers(traced, program.static)
+    return supervised(program.build).evaluate(hypers, state, data)

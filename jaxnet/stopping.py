@@ -1,0 +1,63 @@
+"""Early stopping: when to stop, and which state to keep."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jaxnet.checks import check_choice, check_int, check_number
+
+
+class EarlyStopping(NamedTuple):
+    """Stops when a metric has not improved for a while, and goes back to the best.
+
+    Attributes:
+      patience: evaluations without improvement after which training stops, at
+        least 1. There is one evaluation every ``every`` epochs of `fit`.
+      min_delta: by how much the metric has to get better to count, at least 0.
+      monitor: a column of the history, such as "validation_accuracy".
+      maximize: whether larger is better.
+    """
+
+    patience: int = 10
+    min_delta: float = 0.0
+    monitor: str = "validation_loss"
+    maximize: bool = False
+
+
+class Best(NamedTuple):
+    """The best value so far, and how long it has stood.
+
+    Attributes:
+      value: in the metric's own units; None before the first.
+      epoch: the number of epochs after which it was measured.
+      stale: evaluations since then.
+    """
+
+    value: float | None = None
+    epoch: int = 0
+    stale: int = 0
+
+
+def check_stopping(rule: EarlyStopping) -> None:
+    """Raises ValueError unless the rule makes sense."""
+    check_int("early_stopping: patience", rule.patience)
+    check_number("early_stopping: min_delta", rule.min_delta, at_least=0.0)
+
+
+def observe(
+    rule: EarlyStopping, best: Best, metrics: Mapping[str, float], epoch: int
+) -> Best:
+    """The best after one more evaluation; ``stale`` is 0 if this one is it.
+
+    A value that is not finite is never better.
+
+    Raises:
+      ValueError: if there is no metric of the monitored name.
+    """
+    check_choice("early_stopping: monitor", rule.monitor, metrics)
+    value = metrics[rule.monitor]
+    sign = -1.0 if rule.maximize else 1.0
+    better = math.isfinite(value) and (
+        best.value is None or sign * value < sign * best.value - rule.min_delta
+    )
+    return Best(value, epoch, 0) if better else best._replace(stale=best.stale + 1)

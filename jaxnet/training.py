@@ -1,0 +1,268 @@
+"""Training as pure functions: what to train, one step, one epoch, an evaluation.
+
+A `Task` says what is trained; ``build(hypers) -> Task`` makes one from
+hyperparameters, and `supervised` turns ``build`` into a `Recipe`, the pure
+functions that ``fit`` compiles and ``sweep`` vmaps:
+
+    recipe = supervised(build)
+    state = recipe.init(hypers, key, (x, y))
+    state, metrics = jax.jit(recipe.epoch)(hypers, state, (x, y), key)
+
+Nothing here is jitted or remembers anything, so every function can be compiled,
+vmapped over hyperparameters, states and keys, or scanned.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from jaxnet.checks import check_int
+from jaxnet.data.batching import epoch_order, example_count, in_chunks, take_rows
+from jaxnet.data.checking import unpack
+from jaxnet.layers.core import Layer
+from jaxnet.metrics import Mean, mean_of, merge
+from jaxnet.types import Batch, Hypers, Inputs, LossFn, ModelState, Params, PRNGKey
+
+EVALUATION_ROWS = 512
+"""Examples at a time in evaluation, unless the task's batches are larger."""
+
+Metrics = dict[str, Mean]
+"""Means by name, each kept as a sum and a count; see `jaxnet.metrics`."""
+
+
+class Task(NamedTuple):
+    """What is trained, and how: with the data, the five choices of a designer.
+
+    Attributes:
+      model: the architecture; the initialization is in its layers.
+      loss: the objective, ``(outputs, targets[, weights]) -> scalar``, a mean over
+        the examples of a batch.
+      optimizer: the learning rule, any optax transformation.
+      batch_size: examples per step; None for all, which is gradient descent.
+      penalty: ``params -> scalar``, added to the loss in training but not to the
+        loss that is reported.
+      metrics: what else to report, by name, each called like the loss.
+    """
+
+    model: Layer
+    loss: LossFn
+    optimizer: optax.GradientTransformation
+    batch_size: int | None = 32
+    penalty: Callable[[Params], Float[Array, ""]] | None = None
+    metrics: Mapping[str, LossFn] = MappingProxyType({})
+
+
+Build = Callable[[Hypers], Task]
+"""Hyperparameters by name to the task that has them."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """All that a training step changes.
+
+    Attributes:
+      step: the number of steps taken.
+      params: what the gradient is taken of.
+      model_state: what the layers keep, such as running statistics.
+      opt_state: what the optimizer keeps, such as momentum.
+    """
+
+    step: Int[Array, ""]
+    params: Params
+    model_state: ModelState
+    opt_state: optax.OptState
+
+
+class Recipe(NamedTuple):
+    """A training run in five pure functions.
+
+    Attributes:
+      init: ``(hypers, key, data) -> state``; of the data only shapes are read.
+      step: ``(hypers, state, batch, key) -> (state, metrics)``, one gradient step.
+      epoch: ``(hypers, state, data, key) -> (state, metrics)``, a shuffled pass
+        over the data, as one ``lax.scan`` of steps.
+      evaluate: ``(hypers, state, data) -> metrics``, on every example.
+      predict: ``(hypers, state, inputs) -> outputs``, for every example.
+    """
+
+    init: Callable[..., TrainState]
+    step: Callable[..., tuple[TrainState, Metrics]]
+    epoch: Callable[..., tuple[TrainState, Metrics]]
+    evaluate: Callable[..., Metrics]
+    predict: Callable[..., Any]
+
+
+def supervised(build: Build) -> Recipe:
+    """The recipe that learns targets from inputs.
+
+    Args:
+      build: ``hypers -> Task``. Hyperparameters that are floats may be traced in
+        it; all others are plain values.
+
+    Returns:
+      Pure functions. Data are ``(x, y)`` or ``(x, y, weights)``, with the examples
+      on the leading axis.
+
+    Raises:
+      TypeError: when called, if ``build`` returns no Task, or one whose model or
+        optimizer is something else.
+    """
+
+    def init(hypers: Hypers, key: PRNGKey, data: Batch) -> TrainState:
+        task = checked(build(hypers))
+        example = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), unpack(data)[0]
+        )
+        params, model_state = task.model.init(key, example)
+        step = jnp.zeros((), jnp.int32)
+        return TrainState(step, params, model_state, task.optimizer.init(params))
+
+    def step(
+        hypers: Hypers, state: TrainState, batch: Batch, key: PRNGKey
+    ) -> tuple[TrainState, Metrics]:
+        return _step(checked(build(hypers)), state, batch, key)
+
+    def epoch(
+        hypers: Hypers, state: TrainState, data: Batch, key: PRNGKey
+    ) -> tuple[TrainState, Metrics]:
+        task = checked(build(hypers))
+        order_key, noise_key = jax.random.split(key)
+        if task.batch_size is None:
+            return _step(task, state, data, jax.random.fold_in(noise_key, 0))
+        order = epoch_order(order_key, example_count(data), task.batch_size)
+
+        def body(
+            state: TrainState, inputs: tuple[Int[Array, ""], Int[Array, " batch"]]
+        ) -> tuple[TrainState, Metrics]:
+            i, rows = inputs
+            step_key = jax.random.fold_in(noise_key, i)
+            return _step(task, state, take_rows(data, rows), step_key)
+
+        state, each = jax.lax.scan(body, state, (jnp.arange(len(order)), order))
+        return state, jax.tree.map(lambda a: a.sum(axis=0), each)
+
+    def evaluate(hypers: Hypers, state: TrainState, data: Batch) -> Metrics:
+        task = checked(build(hypers))
+
+        def of_chunk(batch: Batch) -> Metrics:
+            x, *rest = unpack(batch)
+            outputs, _ = task.model.apply(state.params, state.model_state, x)
+            return _metrics(task, task.loss(outputs, *rest), outputs, rest)
+
+        stacked, remainder = in_chunks(of_chunk, data, evaluation_rows(task))
+        if stacked is None:
+            return remainder
+        totals = jax.tree.map(lambda a: a.sum(axis=0), stacked)
+        return totals if remainder is None else merge(totals, remainder)
+
+    def predict(hypers: Hypers, state: TrainState, inputs: Inputs) -> Any:
+        task = checked(build(hypers))
+
+        def of_chunk(x: Inputs) -> Any:
+            return task.model.apply(state.params, state.model_state, x)[0]
+
+        stacked, remainder = in_chunks(of_chunk, inputs, evaluation_rows(task))
+        if stacked is None:
+            return remainder
+        outputs = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), stacked)
+        if remainder is None:
+            return outputs
+        return jax.tree.map(lambda *a: jnp.concatenate(a), outputs, remainder)
+
+    return Recipe(init, step, epoch, evaluate, predict)
+
+
+def checked(task: Task) -> Task:
+    """The task itself, if its fields are what they should be.
+
+    Raises:
+      TypeError: if it is no Task, or a field is of the wrong kind.
+      ValueError: if the batch size is not an int of at least 1.
+    """
+    if not isinstance(task, Task):
+        raise TypeError(
+            f"build should return a jaxnet.Task, got {type(task).__name__}. Is the "
+            "return missing?"
+        )
+    if not isinstance(task.model, Layer):
+        hint = "Wrap flax modules with from_linen or from_nnx."
+        raise TypeError(f"Task: model should be a Layer, got {task.model!r}. {hint}")
+    if not isinstance(task.optimizer, optax.GradientTransformation):
+        hint = "Use jaxnet.optimizer('adam', 1e-3), or optax.adam(1e-3)."
+        raise TypeError(
+            f"Task: optimizer should be an optax transformation, got "
+            f"{task.optimizer!r}. {hint}"
+        )
+    for name, fn in {"loss": task.loss, **task.metrics}.items():
+        if not callable(fn):
+            raise TypeError(
+                f"Task: {name} should be a function (outputs, targets) -> scalar, got "
+                f"{fn!r}. Use jaxnet.mean_squared_error, for instance."
+            )
+    if task.batch_size is not None:
+        check_int("Task: batch_size", task.batch_size)
+    return task
+
+
+def evaluation_rows(task: Task) -> int:
+    """How many examples are evaluated at a time."""
+    return max(task.batch_size or 0, EVALUATION_ROWS)
+
+
+def _step(
+    task: Task, state: TrainState, batch: Batch, key: PRNGKey
+) -> tuple[TrainState, Metrics]:
+    x, *rest = unpack(batch)
+
+    def objective(params: Params) -> tuple[Array, tuple[Array, Any, ModelState]]:
+        outputs, model_state = task.model.apply(
+            params, state.model_state, x, train=True, key=key
+        )
+        loss = task.loss(outputs, *rest)
+        if jnp.shape(loss) != ():
+            raise ValueError(
+                f"Task: loss should return a scalar, got shape {jnp.shape(loss)}. "
+                "Take the mean over the examples."
+            )
+        penalty = 0.0 if task.penalty is None else task.penalty(params)
+        return loss + penalty, (loss, outputs, model_state)
+
+    (value, (loss, outputs, model_state)), grads = jax.value_and_grad(
+        objective, has_aux=True
+    )(state.params)
+    # Plateau schedules read the value, line searches the function as well.
+    updates, opt_state = optax.with_extra_args_support(task.optimizer).update(
+        grads,
+        state.opt_state,
+        state.params,
+        value=value,
+        grad=grads,
+        value_fn=lambda params: objective(params)[0],
+    )
+    new_state = replace(
+        state,
+        step=state.step + 1,
+        params=optax.apply_updates(state.params, updates),
+        model_state=model_state,
+        opt_state=opt_state,
+    )
+    return new_state, _metrics(task, loss, outputs, rest)
+
+
+def _metrics(task: Task, loss: Array, outputs: Any, rest: list[Any]) -> Metrics:
+    """Loss and metrics of a batch, whose targets and weights are the rest."""
+    if len(rest) == 2:
+        count = rest[1].sum()
+    else:
+        count = jnp.asarray(float(jax.tree.leaves(rest[0])[0].shape[0]))
+    values = {"loss": loss}
+    for name, metric in task.metrics.items():
+        values[name] = metric(outputs, *rest)
+    return {name: mean_of(value, count) for name, value in values.items()}
