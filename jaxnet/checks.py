@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 class LayerError(ValueError):
@@ -81,10 +83,10 @@ def check_names(what: str, names: Iterable[str], allowed: Iterable[str]) -> None
 def check_int(name: str, value: object, *, at_least: int = 1) -> None:
     """Raises ValueError unless ``value`` is an int of at least ``at_least``."""
     is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if is_int and value >= at_least:
+    if is_int and int(value) >= at_least:  # pyright: ignore[reportArgumentType]
         return
     hint = ""
-    if isinstance(value, jax.core.Tracer | float | np.floating | jax.Array):
+    if isinstance(value, float | np.floating | jax.Array):
         hint = (
             f" {name} shapes the program, so it has to be a Python int: a float "
             "hyperparameter is traced and cannot be used here."
@@ -113,7 +115,7 @@ def check_number(
       below: every value allowed is smaller than this.
       hint: what to do about it, added to the message.
     """
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return
     try:
         number = float(value)
@@ -134,9 +136,8 @@ def check_number(
 
 def check_key(key: object) -> None:
     """Raises TypeError unless ``key`` is one typed key."""
-    if isinstance(key, jax.Array) and jax.dtypes.issubdtype(
-        key.dtype, jax.dtypes.prng_key
-    ):
+    is_typed = jax.dtypes.prng_key
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, is_typed):
         if key.shape == ():
             return
         raise TypeError(

@@ -5,11 +5,13 @@ compiles again. Everything else (an int such as a width, a string, a function, a
 tuple of ints) is static: it shapes the program, and a new value makes a new one.
 """
 
+import difflib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxnet.types import Hypers
 
@@ -37,7 +39,7 @@ def split_hypers(hypers: Hypers) -> tuple[dict[str, jax.Array], Static]:
     for name, value in sorted(hypers.items()):
         if _is_floating(value):
             array = jnp.asarray(value, jnp.float32)
-            if not isinstance(array, jax.core.Tracer) and not jnp.isfinite(array).all():
+            if not isinstance(array, Tracer) and not jnp.isfinite(array).all():
                 raise ValueError(
                     f"hyperparameter {name} should be finite, got {value}."
                 )
@@ -54,9 +56,21 @@ def split_hypers(hypers: Hypers) -> tuple[dict[str, jax.Array], Static]:
     return traced, tuple(static)
 
 
-def join_hypers(traced: dict[str, jax.Array], static: Static) -> dict[str, Any]:
+def join_hypers(traced: dict[str, jax.Array], static: Static) -> Hypers:
     """What `split_hypers` took apart."""
-    return {**dict(static), **traced}
+    return Named({**dict(static), **traced})
+
+
+class Named(dict[str, Any]):
+    """Hyperparameters by name, with a message that helps where one is missing."""
+
+    def __missing__(self, name: str) -> Any:
+        near = difflib.get_close_matches(name, self, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise KeyError(
+            f"build reads the hyperparameter {name!r}, but there are only "
+            f"{sorted(self)}.{hint}"
+        )
 
 
 def _is_floating(value: object) -> bool:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from jaxnet.data.streaming import Stream
-from jaxnet.hypers import Static, join_hypers, split_hypers
+from jaxnet.hypers import Named, Static, join_hypers, split_hypers
 from jaxnet.metrics import merge
 from jaxnet.training import (
     Build,
@@ -51,7 +51,7 @@ def program_of(build: Build, hypers: Hypers) -> tuple[Program, Traced]:
     ``build`` is called with the plain values once, so that ranges are checked that
     no traced value could be checked for.
     """
-    task = checked(build(hypers))
+    task = checked(build(Named(hypers)))
     traced, static = split_hypers(hypers)
     return Program(build, static, task.batch_size, evaluation_rows(task)), traced
 
@@ -89,7 +89,7 @@ def train_block(
     """
     if not isinstance(data, Stream):
         return _epochs(program, last - first, traced, state, data, key, first)
-    totals = None
+    totals: Metrics | None = None
     for epoch in range(first, last):
         order_key, noise_key = jax.random.split(jax.random.fold_in(key, epoch))
         steps = 0
@@ -105,6 +105,7 @@ def train_block(
                 f"train is a stream that gave no batch in epoch {epoch + 1}. Pass "
                 "stream_batches a list, or a function that makes a new iterator."
             )
+    assert totals is not None, "first < last, and an epoch without steps was refused"
     return state, totals
 
 
@@ -114,7 +115,7 @@ def evaluate(
     """Loss and metrics on every example."""
     if not isinstance(data, Stream):
         return _evaluate(program, traced, state, data)
-    totals = None
+    totals: Metrics | None = None
     for batch in data.in_order(program.evaluation_rows):
         metrics = _evaluate(program, traced, state, batch)
         totals = metrics if totals is None else _merge(totals, metrics)

@@ -12,6 +12,7 @@ Nothing here is jitted or remembers anything, so every function can be compiled,
 vmapped over hyperparameters, states and keys, or scanned.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -156,11 +157,9 @@ def supervised(build: Build) -> Recipe:
             outputs, _ = task.model.apply(state.params, state.model_state, x)
             return _metrics(task, task.loss(outputs, *rest), outputs, rest)
 
-        stacked, remainder = in_chunks(of_chunk, data, evaluation_rows(task))
-        if stacked is None:
-            return remainder
-        totals = jax.tree.map(lambda a: a.sum(axis=0), stacked)
-        return totals if remainder is None else merge(totals, remainder)
+        parts = in_chunks(of_chunk, data, evaluation_rows(task))
+        totals = [jax.tree.map(lambda a: a.sum(axis=0), part) for part in parts]
+        return functools.reduce(merge, totals)
 
     def predict(hypers: Hypers, state: TrainState, inputs: Inputs) -> Any:
         task = checked(build(hypers))
@@ -168,13 +167,11 @@ def supervised(build: Build) -> Recipe:
         def of_chunk(x: Inputs) -> Any:
             return task.model.apply(state.params, state.model_state, x)[0]
 
-        stacked, remainder = in_chunks(of_chunk, inputs, evaluation_rows(task))
-        if stacked is None:
-            return remainder
-        outputs = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), stacked)
-        if remainder is None:
-            return outputs
-        return jax.tree.map(lambda *a: jnp.concatenate(a), outputs, remainder)
+        def in_rows(*chunks: Array) -> Array:
+            return jnp.concatenate([a.reshape(-1, *a.shape[2:]) for a in chunks])
+
+        parts = in_chunks(of_chunk, inputs, evaluation_rows(task))
+        return jax.tree.map(in_rows, *parts)
 
     return Recipe(init, step, epoch, evaluate, predict)
 

@@ -6,7 +6,6 @@ import hypothesis
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -34,14 +33,6 @@ both_weightings = pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "
 def logits(key):
     # The right class is ahead by so little that some are right and some wrong.
     return jax.random.normal(key, (8, 4)) + 0.7 * jax.nn.one_hot(LABELS, 4)
-
-
-@pytest.fixture
-def as_users_call():
-    """Leaves out the annotations' checks, which speak first in the tests only."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @both_weightings
@@ -98,7 +89,7 @@ def test_a_net_that_cannot_decide_is_not_right():
 
 
 @pytest.mark.parametrize("metric", [accuracy, top_k_accuracy(2)])
-def test_metrics_refuse_what_losses_refuse(metric, as_users_call):
+def test_metrics_refuse_what_losses_refuse(metric, as_users_have_it):
     logits = jnp.zeros((3, 4))
     with pytest.raises(ValueError, match=r"labels\[\.\.\., 0\]"):
         metric(logits, jnp.zeros((3, 1), int))
@@ -110,12 +101,12 @@ def test_metrics_refuse_what_losses_refuse(metric, as_users_call):
         metric(jnp.zeros((3, 1)), jnp.zeros(3, int))
 
 
-def test_binary_accuracy_refuses_to_broadcast(as_users_call):
+def test_binary_accuracy_refuses_to_broadcast(as_users_have_it):
     with pytest.raises(ValueError, match=r"targets\[\.\.\., 0\]"):
         binary_accuracy(jnp.zeros(3), jnp.zeros((3, 1)))
 
 
-def test_top_k_accuracy_says_what_is_wrong_with_k_and_labels(as_users_call):
+def test_top_k_accuracy_says_what_is_wrong_with_k_and_labels(as_users_have_it):
     with pytest.raises(ValueError, match="k should be an int of at least 1, got 0"):
         top_k_accuracy(0)
     with pytest.raises(ValueError, match="k=5 is larger than the 4 classes"):

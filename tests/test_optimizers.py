@@ -30,9 +30,9 @@ def step(transformation, params, grads):
 
 
 def data(steps=6):
-    x_key, y_key = jax.random.split(jax.random.key(3))
-    x = jax.random.normal(x_key, (steps, 8, 5))
-    return x, jax.random.normal(y_key, (steps, 8, 2))
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(steps, 8, 5)), rng.normal(size=(steps, 8, 2))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
 
 
 def train(transformation, params, batches, loss=small_loss):
@@ -49,8 +49,9 @@ def train(transformation, params, batches, loss=small_loss):
     return params
 
 
-def trained(make):
-    return jax.jit(lambda: train(make(), small_params(), data()))()
+def trained(make, *hypers):
+    run = jax.jit(lambda params, batches, *h: train(make(*h), params, batches))
+    return run(small_params(), data(), *hypers)
 
 
 def apart(a, b):
@@ -144,30 +145,19 @@ def test_l2_and_weight_decay_are_the_same_for_sgd():
     assert apart(decay, trained(lambda: optimizer("sgd", 0.1))) > 0.01
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "sgd"])
-def test_l2_and_weight_decay_differ_for_every_other_rule(name):
+@pytest.mark.parametrize("name", ["momentum", "adagrad", "rmsprop", "adam"])
+def test_l2_and_weight_decay_differ_for_other_rules(name):
     l2 = trained(lambda: optimizer(name, 0.05, l2=0.3, weight_decay=0.0))
     decay = trained(lambda: optimizer(name, 0.05, weight_decay=0.3))
     assert apart(l2, decay) > 0.01
 
 
-@pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
-def test_traced_numbers_give_what_plain_ones_give(case):
-    plain = jax.jit(lambda: train(case.make(case.hypers), small_params(), data()))()
-    traced = jax.jit(lambda h: train(case.make(h), small_params(), data()))(case.hypers)
-    # A plain number is folded into constants, in another order: b2 to 1 - b2, in
-    # double precision, is 1e-5 off the one that is rounded first, divided by 1 - b2^t.
-    chex.assert_trees_all_close(traced, plain, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adamw"])
 def test_a_traced_zero_is_the_same_as_leaving_the_part_out(name):
     hypers = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": jnp.inf}
     if name == "rmsprop":
         hypers["momentum"] = 0.0
-    traced = jax.jit(
-        lambda h: train(optimizer(name, 0.05, **h), small_params(), data())
-    )(hypers)
+    traced = trained(lambda h: optimizer(name, 0.05, **h), hypers)
     plain = trained(lambda: optimizer(name, 0.05, weight_decay=0.0))
     chex.assert_trees_all_close(traced, plain, rtol=1e-6, atol=1e-7)
 
@@ -260,48 +250,34 @@ def test_a_schedule_is_asked_for_steps_from_zero(name):
         chex.assert_trees_all_close(updates, due, rtol=1e-6)
 
 
-def test_a_swept_optimizer_gives_each_member_what_it_gives_alone():
-    """Rates, patience of momentum and weights differ from member to member."""
-
-    def run(hypers, params):
-        return train(optimizer("momentum", freeze="*_1/*", **hypers), params, data())
-
-    hypers = {
-        "learning_rate": jnp.array([0.01, 0.1, 0.2]),
-        "momentum": jnp.array([0.0, 0.5, 0.9]),
-        "weight_decay": jnp.array([0.5, 0.0, 0.1]),
-        "clip_norm": jnp.array([0.1, jnp.inf, 1.0]),
-    }
-    params = jax.tree.map(lambda a: jnp.stack([a, 2 * a, -a]), small_params())
-    together = jax.jit(jax.vmap(run))(hypers, params)
-    for i in range(3):
-        alone = run(*jax.tree.map(lambda a, i=i: a[i], (hypers, params)))
-        cell = jax.tree.map(lambda a, i=i: a[i], together)
-        # vmap batches the matmuls, which reorders float32 sums of five terms.
-        chex.assert_trees_all_close(cell, alone, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        for case in OPTIMIZERS
+        if case.name in ("momentum with everything", "rmsprop", "adadelta", "amsgrad")
+    ],
+    ids=lambda case: case.name,
+)
 def test_training_has_the_gradient_in_every_number_that_differences_give(case):
+    names, values = list(case.hypers), np.array(list(case.hypers.values()))
+
     with jax.enable_x64(True):
         params = jax.tree.map(lambda a: a.astype(jnp.float64), small_params())
         batches = jax.tree.map(lambda a: a.astype(jnp.float64), data(3))
-        hypers = {k: jnp.asarray(v, jnp.float64) for k, v in case.hypers.items()}
 
-        @jax.jit
-        def final_loss(hypers):
-            trained = train(case.make(hypers), params, batches)
-            return small_loss(trained, *(a[0] for a in batches))
+        def final_loss(values):
+            hypers = dict(zip(names, values, strict=True))
+            after = train(case.make(hypers), params, batches)
+            return small_loss(after, *(a[0] for a in batches))
 
-        got = jax.jit(jax.grad(final_loss))(hypers)
-        for name, value in hypers.items():
-            h = 1e-4 * value
-            up = final_loss(hypers | {name: value + h})
-            down = final_loss(hypers | {name: value - h})
-            due = (up - down) / (2 * h)
-            # Central differences: h^2 f''' / 6 is a relative 1e-6 or so, and
-            # rounding 1e-16 / h.
-            np.testing.assert_allclose(got[name], due, rtol=1e-4, atol=1e-9)
+        got = jax.jit(jax.grad(final_loss))(jnp.asarray(values))
+        h = 1e-4 * values
+        shifted = np.concatenate([values + np.diag(h), values - np.diag(h)])
+        up, down = np.split(np.asarray(jax.jit(jax.vmap(final_loss))(shifted)), 2)
+    # Central differences are off by h^2 f''' / 6, and by rounding / h.
+    due, rounding = (up - down) / (2 * h), 1e-15 / h
+    assert np.all(np.abs(np.asarray(got) - due) <= 1e-4 * np.abs(due) + rounding)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():

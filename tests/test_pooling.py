@@ -173,7 +173,7 @@ def test_flatten_refuses_a_scalar():
         ({"padding": "FULL"}, r"padding='FULL' is not one of \['SAME', 'VALID'\]"),
         ({"padding": (0, -1)}, r"padding should be an int of at least 0, got -1"),
         ({"padding": 3}, r"padding should be less .* padding=\(3, 3\) for window=3"),
-        ({"padding": (0, (0, 2))}, r"padding should be less .* \(0, 2\) for window=2"),
+        ({"padding": (0, (0, 2))}, r"padding should be less .*=\(0, 2\) for window=2"),
     ],
     ids=str,
 )
@@ -196,4 +196,4 @@ def test_what_cannot_be_pooled_is_refused(pool):
 def test_an_error_in_a_model_names_the_layer(key):
     model = sequential(max_pool((2, 2)), max_pool((2, 2)), max_pool((2, 2)))
     with pytest.raises(LayerError, match=r"^max_pool_3: max_pool\(\(2, 2\)\) leaves"):
-        model.init(key, jnp.zeros((1, 6, 6, 1)))
+        jax.eval_shape(model.init, key, jnp.zeros((1, 6, 6, 1)))

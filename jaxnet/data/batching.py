@@ -14,30 +14,34 @@ from jaxtyping import Array, Int, PyTree
 from jaxnet.types import Batch, PRNGKey
 
 
-def example_count(data: PyTree) -> int:
+def example_count(data: PyTree, *, name: str = "data") -> int:
     """The number of examples, which all arrays of ``data`` have to share.
+
+    Args:
+      data: a PyTree of arrays with the examples on the leading axis.
+      name: what to call the data in messages.
 
     Raises:
       ValueError: if there is no array, no example, or lengths differ.
     """
     leaves = jax.tree.leaves(data)
     if not leaves:
-        raise ValueError("data hold no arrays. Pass (x, y), such as (images, labels).")
+        raise ValueError(f"{name}: no arrays. Pass (x, y), such as (images, labels).")
     for leaf in leaves:
         if not hasattr(leaf, "shape") or leaf.shape == ():
             raise ValueError(
-                "data should be arrays with the examples on the leading axis, got "
+                f"{name} should be arrays with the examples on the leading axis, got "
                 f"{leaf!r}. Convert lists with numpy.asarray."
             )
     lengths = [leaf.shape[0] for leaf in leaves]
     if len(set(lengths)) != 1:
         # Indexing past the end does not fail under jit: it repeats rows.
         raise ValueError(
-            f"data arrays should share their leading axis, got lengths {lengths}. "
-            "Every array needs one row for each example."
+            f"{name}: the arrays should share their leading axis, got lengths "
+            f"{lengths}. Every array needs one row for each example."
         )
     if lengths[0] == 0:
-        raise ValueError("data are empty: the arrays have no rows. Is a filter wrong?")
+        raise ValueError(f"{name}: the arrays have no rows. Is a filter wrong?")
     return lengths[0]
 
 
@@ -78,9 +82,7 @@ def take_rows(data: Batch, rows: Int[Array, " batch"]) -> Batch:
     )
 
 
-def in_chunks(
-    fn: Callable[[Batch], Any], data: Batch, rows: int
-) -> tuple[Any | None, Any | None]:
+def in_chunks(fn: Callable[[Batch], Any], data: Batch, rows: int) -> list[Any]:
     """Applies ``fn`` to every example, ``rows`` of them at a time, in order.
 
     Args:
@@ -89,12 +91,11 @@ def in_chunks(
       rows: size of a chunk.
 
     Returns:
-      ``fn`` of the full chunks, stacked on a new leading axis, and ``fn`` of the
-      rows that are left over, each None if there are none.
+      One or two parts: what ``fn`` gives for the full chunks, stacked on a new
+      leading axis, and for the rows that are left over, with a leading axis of 1.
     """
-    examples = example_count(data)
-    chunks, rest = divmod(examples, rows)
-    stacked = remainder = None
+    chunks, rest = divmod(example_count(data), rows)
+    parts = []
     if chunks:
 
         def of_chunk(start: Int[Array, ""]) -> Any:
@@ -104,7 +105,8 @@ def in_chunks(
                 )
             )
 
-        stacked = jax.lax.map(of_chunk, rows * jnp.arange(chunks))
+        parts.append(jax.lax.map(of_chunk, rows * jnp.arange(chunks)))
     if rest:
-        remainder = fn(jax.tree.map(lambda a: a[-rest:], data))
-    return stacked, remainder
+        left_over = fn(jax.tree.map(lambda a: a[-rest:], data))
+        parts.append(jax.tree.map(lambda a: a[None], left_over))
+    return parts

@@ -24,7 +24,7 @@ def check_data(data: Batch, *, name: str = "data") -> None:
       name: what to call the data in messages.
     """
     parts = unpack(data, name=name)
-    example_count(data)
+    example_count(data, name=name)
     for path, leaf in jax.tree_util.tree_leaves_with_path(
         dict(zip(("x", "y", "weights"), parts, strict=False))
     ):

@@ -24,12 +24,12 @@ class Stream(NamedTuple):
 
     Attributes:
       shuffled: ``(key, batch_size) -> batches`` of one epoch of training; the same
-        key gives the same batches.
+        key gives the same batches. The size is None for one batch of all examples.
       in_order: ``(batch_size) -> batches`` that hold every example once; the last
         may be smaller.
     """
 
-    shuffled: Callable[[PRNGKey, int], Iterable[Batch]]
+    shuffled: Callable[[PRNGKey, int | None], Iterable[Batch]]
     in_order: Callable[[int], Iterable[Batch]]
 
 
@@ -49,7 +49,10 @@ def stream_arrays(data: Batch) -> Stream:
     def read(rows: np.ndarray | slice) -> Batch:
         return jax.tree.map(lambda a: np.asarray(a[rows]), data)
 
-    def shuffled(key: PRNGKey, batch_size: int) -> Iterator[Batch]:
+    def shuffled(key: PRNGKey, batch_size: int | None) -> Iterator[Batch]:
+        if batch_size is None:
+            yield read(slice(None))
+            return
         for rows in np.asarray(epoch_order(key, examples, batch_size)):
             yield read(rows)
 

@@ -28,9 +28,8 @@ def activation(fn: Callable[[Array], Array], name: str | None = None) -> Layer:
         raise TypeError(f"activation got a layer, {fn.name}: use it as it is.")
     if not callable(fn):
         raise TypeError(f"activation needs a function, got {fn!r}.")
-    if name is None:
-        name = getattr(fn, "__name__", "activation").replace("<lambda>", "activation")
-    return stateless(name, fn)
+    own_name = getattr(fn, "__name__", "activation").replace("<lambda>", "activation")
+    return stateless(name or own_name, fn)
 
 
 relu = activation(jax.nn.relu, "relu")

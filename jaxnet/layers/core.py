@@ -111,7 +111,7 @@ def sequential(*layers: Layer, **named: Layer) -> Layer:
         params, state = {}, {}
         for i, (name, layer) in enumerate(children.items()):
             params[name], state[name], x = _init_child(
-                name, layer, _child_key(key, i), x
+                name, layer, jax.random.fold_in(key, i), x
             )
         return _without_empty(params), _without_empty(state)
 
@@ -163,7 +163,7 @@ def residual(block: Layer, shortcut: Layer | None = None) -> Layer:
         params, state = {}, {}
         for i, (name, layer) in enumerate(children.items()):
             params[name], state[name], _ = _init_child(
-                name, layer, _child_key(key, i), x
+                name, layer, jax.random.fold_in(key, i), x
             )
         return _without_empty(params), _without_empty(state)
 

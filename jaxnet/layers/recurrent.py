@@ -41,11 +41,12 @@ def lstm(
         c_t = f_t * c_{t-1} + i_t * tanh(W^c s_t + b^c)
         h_t = o_t * tanh(c_t)
 
-    The params hold the four W side by side, in the order ``i, f, c, o`` (PyTorch
-    calls the third ``g``), and split by what they multiply: gate ``n`` owns the
-    columns ``n * features`` to ``(n + 1) * features``, of ``kernel`` for ``x_t`` and of
-    ``recurrent_kernel`` for ``h_{t-1}``. So ``W^f`` is the transpose of both at
-    ``[:, features : 2 * features]``, one above the other. PyTorch's ``weight_ih_l0`` and
+    The params hold the four W side by side in the order ``i, f, c, o``, split by what
+    they multiply: columns ``n * features`` to ``(n + 1) * features`` belong to gate n,
+    in ``kernel`` for ``x_t`` and in ``recurrent_kernel`` for ``h_{t-1}``. So ``W^f`` is
+    the transpose of both blocks ``[:, features : 2 * features]``, one above the other.
+
+    PyTorch has the same order, and calls the third ``g``. Its ``weight_ih_l0`` and
     ``weight_hh_l0`` are the transposes of the two kernels; its two biases, which are
     only ever added, are one here.
 
