@@ -1,0 +1,32 @@
+"""The README's code runs as printed, and prints what the README says."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+README = Path(__file__).parents[1] / "README.md"
+NUMBER = re.compile(r"\d+\.\d+(?:e[+-]\d+)?|\d+e[+-]\d+")
+
+
+def test_the_code_prints_what_stands_below_it():
+    blocks = re.findall(r"```(\w+)\n(.*?)```", README.read_text(), re.DOTALL)
+    namespace, printed, compared = {}, "", 0
+    for kind, text in blocks:
+        if kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(text, "README.md", "exec"), namespace)
+            printed = out.getvalue()
+        elif kind == "text":
+            assert NUMBER.sub("#", printed) == NUMBER.sub("#", text)
+            got, due = (
+                [float(number) for number in NUMBER.findall(one)]
+                for one in (printed, text)
+            )
+            # Another machine rounds otherwise, and training carries that on: two
+            # of 360 test images, or the spread over seeds.
+            np.testing.assert_allclose(got, due, atol=0.03)
+            compared += len(due)
+    assert compared >= 9
