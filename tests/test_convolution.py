@@ -1,5 +1,8 @@
 """jaxnet.layers.convolution: flax, closed forms, invariants and errors."""
 
+import math
+import re
+
 import chex
 import flax.linen as nn
 import hypothesis
@@ -10,8 +13,8 @@ import numpy as np
 import pytest
 
 from jaxnet.checks import LayerError
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.convolution import conv
-from jaxnet.layers.core import sequential
 from jaxnet.layers.dense import dense
 
 # Building a layer with a wrong kind of argument, as a user without the tests'
@@ -123,13 +126,12 @@ def test_the_output_has_the_size_that_the_docstring_gives(
     x = jax.ShapeDtypeStruct((1, size, 1), jnp.float32)
     params, state = jax.eval_shape(lambda: layer.init(jax.random.key(0), x))
     reach = dilation * (window - 1) + 1
-    pads = {"VALID": (0, 0), "SAME": None}.get(padding, ((padding, padding)))
-    if isinstance(padding, tuple):
-        pads = padding[0]
-    if pads is None:
-        due = -(-size // stride)
+    if padding == "SAME":
+        due = math.ceil(size / stride)
     else:
-        due = (size + sum(pads) - reach) // stride + 1
+        added = {"VALID": 0}.get(padding, padding)
+        added = sum(added[0]) if isinstance(added, tuple) else 2 * added
+        due = (size + added - reach) // stride + 1
     if due <= 0:
         with pytest.raises(LayerError, match="smaller than the window"):
             jax.eval_shape(layer.apply, params, state, x)
@@ -268,14 +270,14 @@ def test_other_channels_than_at_init_are_refused():
         run(layer, params, jnp.zeros((2, 7, 8)))
 
 
-def test_a_weight_in_the_layout_of_torch_is_refused():
-    # With three channels and a window of three it would pass for a kernel.
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3), (5, 5, 3, 8), (3, 3, 3, 6)], ids=str)
+def test_a_kernel_of_another_layout_or_window_is_refused(shape):
+    # The first is a weight of PyTorch's: three channels, and a window of three.
     layer = conv(8, (3, 3), bias=False)
     x = jnp.zeros((7, 7, 3))
-    with pytest.raises(
-        LayerError, match=r"\(3, 3, 3, 8\), got \(8, 3, 3, 3\).* to the end"
-    ):
-        run(layer, {"kernel": jnp.zeros((8, 3, 3, 3))}, x)
+    message = rf"\(3, 3, 3, 8\), got {re.escape(str(shape))}.* to the end"
+    with pytest.raises(LayerError, match=message):
+        run(layer, {"kernel": jnp.zeros(shape)}, x)
 
 
 def test_ids_of_symbols_are_refused(key):

@@ -11,7 +11,7 @@ import pytest
 
 from jaxnet.checks import LayerError
 from jaxnet.layers.activations import activation, identity, relu, tanh
-from jaxnet.layers.core import residual, sequential
+from jaxnet.layers.combining import residual, sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
 from jaxnet.layers.mlp import mlp

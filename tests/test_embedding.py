@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxnet.checks import LayerError
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.embedding import Bag, embedding, embedding_bag
 
 VOCABULARY, FEATURES, BATCH, LENGTH = 6, 2, 3, 4

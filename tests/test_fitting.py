@@ -14,7 +14,7 @@ from jaxnet.callbacks import tensorboard
 from jaxnet.data.streaming import stream_arrays, stream_batches
 from jaxnet.fitting import fit
 from jaxnet.layers.activations import tanh
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
 from jaxnet.layers.normalization import batch_norm

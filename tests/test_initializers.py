@@ -36,7 +36,7 @@ from jaxnet.initializers import (
     zeros,
 )
 from jaxnet.layers.activations import relu
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 
 # (variance as a function of the fan, the kurtosis of the distribution: 3 for a normal,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jaxnet.checks import LayerError
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.convolution import conv
-from jaxnet.layers.core import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.normalization import batch_norm, layer_norm
 

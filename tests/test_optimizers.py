@@ -176,6 +176,11 @@ def test_parts_that_are_known_to_be_zero_leave_nothing_in_the_state():
     assert size("adam", 0.1) == 2 * leaves + 1
     assert size("amsgrad", 0.1) == 3 * leaves + 1
 
+    # Nor do they ask for the params, which decay needs.
+    sgd = optimizer("sgd", 0.1, l2=0.0, weight_decay=0.0)
+    updates, _ = sgd.update(params, sgd.init(params))
+    chex.assert_trees_all_close(updates, jax.tree.map(lambda p: -0.1 * p, params))
+
 
 @hypothesis.settings(deadline=None, max_examples=25)
 @hypothesis.given(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxnet.checks import LayerError
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.pooling import (
     average_pool,
     flatten,

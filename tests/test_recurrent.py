@@ -9,7 +9,7 @@ import pytest
 
 from jaxnet.checks import LayerError
 from jaxnet.initializers import constant
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.embedding import embedding
 from jaxnet.layers.recurrent import last_step, lstm

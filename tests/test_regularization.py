@@ -15,7 +15,7 @@ import optax
 import pytest
 
 from jaxnet.layers.activations import relu
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.regularization import l1, l2
 

@@ -13,7 +13,8 @@ import pytest
 
 from jaxnet.data.batching import epoch_order, in_chunks
 from jaxnet.layers.activations import tanh
-from jaxnet.layers.core import Layer, sequential
+from jaxnet.layers.combining import sequential
+from jaxnet.layers.core import Layer
 from jaxnet.layers.dense import dense
 from jaxnet.losses import mean_squared_error
 from jaxnet.metrics import compute

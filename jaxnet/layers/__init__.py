@@ -15,8 +15,9 @@ from jaxnet.layers.activations import (
     tanh,
 )
 from jaxnet.layers.adapters import from_linen, from_nnx
+from jaxnet.layers.combining import residual, sequential
 from jaxnet.layers.convolution import conv
-from jaxnet.layers.core import Layer, residual, sequential, stateless
+from jaxnet.layers.core import Layer, stateless
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
 from jaxnet.layers.embedding import Bag, embedding, embedding_bag

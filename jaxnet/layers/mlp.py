@@ -2,7 +2,8 @@
 
 from jaxnet.initializers import he_normal, zeros
 from jaxnet.layers.activations import relu
-from jaxnet.layers.core import Layer, sequential
+from jaxnet.layers.combining import sequential
+from jaxnet.layers.core import Layer
 from jaxnet.layers.dense import dense
 from jaxnet.types import Initializer
 

@@ -27,10 +27,13 @@ class DrewWithoutKeyError(Exception):
 
 
 def values_at(module: Any, spec: Spec) -> Params:
-    """What the module has at these paths, as nested dicts; ``()`` for nothing."""
+    """What the module has at these paths, as nested dicts; ``()`` for nothing.
+
+    Random streams are passed over, since those without a key cannot be read.
+    """
     from flax import nnx, traverse_util
 
-    found = nnx.to_pure_dict(nnx.state(module))
+    found = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.RngState)))
     values = {
         tuple(map(str, path)): functools.reduce(operator.getitem, path, found)
         for path, _ in spec

@@ -20,7 +20,8 @@ from jaxnet.layers.activations import (
     softplus,
     tanh,
 )
-from jaxnet.layers.core import Layer, residual, sequential
+from jaxnet.layers.combining import residual, sequential
+from jaxnet.layers.core import Layer
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
 

@@ -9,7 +9,7 @@ from flax import nnx
 
 from cases.layers import LayerCase, normal
 from jaxnet.layers.adapters import from_linen, from_nnx
-from jaxnet.layers.core import sequential
+from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
 from jaxnet.layers.embedding import Bag, embedding, embedding_bag

@@ -3,8 +3,8 @@
 from cases.layers import LayerCase, normal
 from jaxnet.initializers import he_normal
 from jaxnet.layers.activations import relu
+from jaxnet.layers.combining import residual, sequential
 from jaxnet.layers.convolution import conv
-from jaxnet.layers.core import residual, sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.normalization import batch_norm, layer_norm
 from jaxnet.layers.pooling import (

@@ -1,0 +1,1 @@
+"""What the lectures show, as programs that run: ``python -m experiments.NAME``."""
