@@ -37,7 +37,7 @@ def test_compiled_equals_uncompiled(case):
 @every_loss
 def test_vmapped_equals_looped(case):
     shares = jnp.array([1.0, 0.5, 0.25])
-    outputs = case.outputs * shares.reshape(-1, *(1,) * case.outputs.ndim)
+    outputs = case.outputs[None] * shares.reshape(-1, *(1,) * case.outputs.ndim)
     hypers = {name: value * shares for name, value in case.hypers.items()}
 
     def one(outputs, hypers):

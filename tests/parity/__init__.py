@@ -1,0 +1,1 @@
+"""Values and gradients against PyTorch, which has to be installed for these."""
