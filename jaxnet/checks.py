@@ -66,11 +66,12 @@ def check_shape(name: str, x: Any, expected: Sequence[int | None]) -> None:
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raises ValueError unless ``value`` is one of ``choices``."""
-    choices = list(choices)
+    by_lower = {choice.lower(): choice for choice in choices}
+    choices = list(by_lower.values())
     if value in choices:
         return
-    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = difflib.get_close_matches(str(value).lower(), by_lower, n=1)
+    hint = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
     raise ValueError(f"{name}={value!r} is not one of {choices}.{hint}")
 
 

@@ -197,7 +197,7 @@ LAYERS = [
         "an unknown padding",
         lambda: jaxnet.conv(8, (3,), padding="SMAE"),
         ValueError,
-        ("padding", "SMAE", "SAME"),
+        ("padding='SMAE'", "Did you mean 'SAME'?"),
     ),
     Bad(
         "groups that do not divide",
