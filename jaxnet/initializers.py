@@ -50,7 +50,7 @@ inputs starts at 3.00 (standard deviation over seeds 0.004) with
 ``pytorch_default`` for kernels and biases, at 3.09 (0.02) with ``glorot_uniform``,
 at 3.84 (0.12) with ``he_normal`` and biases of zero, since He's rule keeps the
 variance of the hidden layers and doubles that of the logits, and at 11,400 (1,000)
-with ``normal(1.0)``.
+with ``normal(1.0)``, which is about 850 for inputs of length one.
 
 The standard deviation *multiplies* a standard-normal draw. Dividing by it, as in
 ``randn() / sqrt(2 / (n_in + n_out))``, is a slip that one meets on slides: for a

@@ -36,6 +36,11 @@ def as_users_have_it():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+def pytest_make_parametrize_id(val):
+    # Not its address, by which workers that run in parallel would disagree.
+    return getattr(val, "__name__", None) if callable(val) else None
+
+
 def pytest_report_header():
     if HAS_TORCH:
         return "parity tests: with PyTorch"

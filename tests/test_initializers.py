@@ -137,14 +137,14 @@ def test_a_negative_scale_is_refused(make):
         make(-1.0)
 
 
-def untrained_losses(seeds, **inits):
+def untrained_losses(seeds, x_scale=1.0, **inits):
     """The loss of the lectures' net before training, for each seed."""
     layer = [dense(features, **inits) for features in (2048, 256, 20)]
     model = sequential(layer[0], relu, layer[1], relu, layer[2])
 
     def loss(seed):
         x_key, label_key, init_key = jax.random.split(jax.random.key(seed), 3)
-        x = jax.random.normal(x_key, (512, 300))
+        x = x_scale * jax.random.normal(x_key, (512, 300))
         labels = jax.random.randint(label_key, (512,), 0, 20)
         logits, _ = model.apply(*model.init(init_key, x), x)
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
@@ -162,10 +162,11 @@ def test_the_first_losses_of_other_scales_are_those_of_the_docstring():
     # Means of 20 seeds and their standard deviations; four of the latter each way.
     assert abs(untrained_losses(2, kernel_init=glorot_uniform) - 3.09).max() < 0.1
     assert abs(untrained_losses(4) - 3.84).max() < 0.5  # He's, the default of dense.
-    # Unscaled weights: hundreds and more. The lecture has 1166, a tenth of this, for
-    # inputs of about a tenth of this size.
-    unscaled = untrained_losses(2, kernel_init=normal(1.0), bias_init=normal(1.0))
-    assert abs(unscaled - 11_400).max() < 4_000
+    inits = {"kernel_init": normal(1.0), "bias_init": normal(1.0)}
+    assert abs(untrained_losses(2, **inits) - 11_400).max() < 4_000
+    # Vectors of length one, as those of documents are: 300 entries of this size.
+    of_documents = untrained_losses(2, x_scale=300**-0.5, **inits)
+    assert np.all((600 < of_documents) & (of_documents < 1_100))
 
 
 def test_dividing_by_the_standard_deviation_is_the_slip_of_the_docstring(key):

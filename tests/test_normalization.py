@@ -254,7 +254,6 @@ def test_a_single_image_is_enough_to_train_on():
         (batch_norm, {"epsilon": 0.0}, r"batch_norm: epsilon .* above 0, got 0\.0"),
         (layer_norm, {"epsilon": -1e-5}, r"layer_norm: epsilon .* above 0, got -1e-05"),
     ],
-    ids=str,
 )
 def test_a_wrong_argument_is_refused_when_the_layer_is_made(make, arguments, message):
     with pytest.raises(ValueError, match=message):

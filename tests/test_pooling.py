@@ -175,7 +175,6 @@ def test_flatten_refuses_a_scalar():
         ({"padding": 3}, r"padding should be less .* padding=\(3, 3\) for window=3"),
         ({"padding": (0, (0, 2))}, r"padding should be less .*=\(0, 2\) for window=2"),
     ],
-    ids=str,
 )
 def test_a_wrong_argument_is_refused_when_the_layer_is_made(pool, arguments, message):
     with pytest.raises(ValueError, match=f"^{pool.__name__}: {message}"):

@@ -44,7 +44,6 @@ def flat(*leaves):
         (("head/kernel", "*bias"), ["head/kernel", "head/bias", "dense_1/bias"]),
         ("*", ["dense_1/kernel", "head/kernel", "head/bias", "dense_1/bias"]),
     ],
-    ids=str,
 )
 def test_penalties_are_norms_of_the_leaves_that_fit(params, pattern, chosen):
     paths = [path.split("/") for path in chosen]
