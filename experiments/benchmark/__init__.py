@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from experiments.benchmark import mlp_epoch
+from experiments.benchmark import mlp_epoch, startup
 from experiments.benchmark.turns import take_turns
 from experiments.common.cli import parse
 from experiments.common.figures import BLUE, GREY, figure
@@ -24,7 +24,7 @@ from experiments.common.options import check_fields, option
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase
 
-CASES = {"mlp_epoch": mlp_epoch}
+CASES = {"mlp_epoch": mlp_epoch, "startup": startup}
 """Each module has CONTESTANTS, the first of them ours, TARGETS and a UNIT.
 
 A contestant is a function that prepares, and returns the function that measures.
@@ -35,7 +35,7 @@ A contestant is a function that prepares, and returns the function that measures
 class Config:
     """Which cases, and how often."""
 
-    only: Literal["all", "mlp_epoch"] = option("all", "which case to run")
+    only: Literal["all", "mlp_epoch", "startup"] = option("all", "which case to run")
     repeats: int = option(9, "turns of each contestant", quick=3, at_least=1)
 
     def __post_init__(self):
