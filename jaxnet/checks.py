@@ -101,9 +101,9 @@ def check_number(
     name: str,
     value: Any,
     *,
-    at_least: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    at_least: float | int | None = None,
+    above: float | int | None = None,
+    below: float | int | None = None,
     hint: str = "",
 ) -> None:
     """Raises ValueError if a known number is outside its range.

@@ -396,11 +396,12 @@ def test_a_figure_is_saved_in_both_forms_and_the_same_every_time(tmp_path):
 
 
 def test_the_style_ends_with_the_figure(tmp_path):
-    before = dict(matplotlib.rcParams)
-    draw_demo(tmp_path / "a")
-    with pytest.raises(ZeroDivisionError), figures.figure(tmp_path / "b"):
-        raise ZeroDivisionError
-    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context({"font.size": 7.0, "axes.grid": False}):
+        before = dict(matplotlib.rcParams)
+        draw_demo(tmp_path / "a")
+        with pytest.raises(ZeroDivisionError), figures.figure(tmp_path / "b"):
+            raise ZeroDivisionError
+        assert dict(matplotlib.rcParams) == before
     assert not (tmp_path / "b.png").exists()
 
 

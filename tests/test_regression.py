@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.stats
 from matplotlib.image import imread
+from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from experiments import regression
 from experiments.regression import capacity, diabetes, sine
@@ -61,6 +63,9 @@ def test_validation_loss_is_noise_and_distance_from_the_curve(quick):
     per_seed = quick.record["metrics"]["per_seed"]
     expected = np.square(per_seed["curve_rmse"]) + 0.25**2
     np.testing.assert_allclose(per_seed["validation_loss"], expected, atol=0.02)
+    for net in quick.record["metrics"]["nets"]:
+        expected = net["curve_rmse"] ** 2 + 0.25**2
+        assert net["validation_loss"] == pytest.approx(expected, abs=0.02)
 
 
 def test_the_result_says_what_was_run(quick):
@@ -135,6 +140,13 @@ def test_every_problem_is_reported_at_once(capsys):
     assert "no option --widht. Did you mean --width?" in message
 
 
+def test_the_curve_is_a_sine_of_period_two():
+    x = np.array([[-1.0], [-0.5], [0.0], [0.25], [1.0]])
+    # float32's pi is off by 9e-8.
+    expected = [[0.0], [-1.0], [0.0], [np.sqrt(0.5)], [0.0]]
+    np.testing.assert_allclose(sine.curve(x), expected, atol=2e-7)
+
+
 def test_points_are_the_curve_with_noise():
     config = Config(points=2000, noise=0.5)
     points = sine.draw_points(config, 0)
@@ -150,11 +162,16 @@ def test_points_are_the_curve_with_noise():
     assert not np.isin(residuals[0], residuals[1]).any()
 
 
+def trained(**values):
+    """A narrow net after a few steps."""
+    config = Config(width=64, steps=10, **values)
+    data = [sine.draw_points(config, 0)]
+    (run,) = sine.train_all(config, data, progress=False, callbacks=())
+    return run
+
+
 def test_the_net_starts_as_pytorch_starts_it():
-    config = Config(width=64, learning_rate=1e-12, steps=1)
-    (run,) = sine.train_all(
-        config, [sine.draw_points(config, 0)], progress=False, callbacks=()
-    )
+    run = trained(learning_rate=1e-12)
     first, second = (run.fit.params[name] for name in ("dense_1", "dense_2"))
     # Weights and biases are U(-b, b) with b = 1 / sqrt(inputs): 1, and 1/8.
     for leaves, bound in ((first, 1.0), (second, 0.125)):
@@ -165,6 +182,17 @@ def test_the_net_starts_as_pytorch_starts_it():
     assert scipy.stats.kstest(first["bias"], uniform).pvalue > 0.01
     assert scipy.stats.kstest(8 * second["kernel"][:, 0], uniform).pvalue > 0.01
     assert second["bias"][0] != 0
+
+
+def test_momentum_adds_up_what_the_gradient_does():
+    start = trained(learning_rate=1e-12).metrics["train_loss"]
+    plain = trained(learning_rate=1e-6, momentum=0.0).metrics["train_loss"]
+    heavy = trained(learning_rate=1e-6, momentum=0.9).metrics["train_loss"]
+    # While the gradient g hardly changes, step t moves by lr g (1 - u^t) / (1 - u).
+    expected = sum((1 - 0.9**t) / (1 - 0.9) for t in range(1, 11)) / 10
+    # The losses differ by some 1e-5 and are rounded to 1e-8.
+    assert start - plain > 3e-6
+    assert (start - heavy) / (start - plain) == pytest.approx(expected, rel=0.02)
 
 
 def net(depth, width, train_loss, validation_loss, curve_rmse):
@@ -231,6 +259,19 @@ def test_diabetes_beats_predicting_the_mean(tmp_path, capsys):
     for name in ("predictions", "loss", "baselines"):
         drawn = (imread(tmp_path / f"{name}.png")[..., :3] < 0.9).any(axis=-1).mean()
         assert 0.005 < drawn < 0.5
+
+
+def test_ridges_penalty_is_chosen_on_the_validation_set():
+    data = diabetes.load()
+    for seed in range(5):
+        patients = diabetes.draw_patients(data, seed)
+        x, y = map(np.concatenate, zip(*patients[:2], strict=True))
+        folds = PredefinedSplit([-1] * len(patients.train[0]) + [0] * 89)
+        grid = {"alpha": diabetes.RIDGE_PENALTIES}
+        score = "neg_mean_squared_error"
+        search = GridSearchCV(Ridge(), grid, cv=folds, scoring=score, refit=False)
+        chosen = diabetes.ridge(patients).alpha
+        assert chosen == search.fit(x, y).best_params_["alpha"]
 
 
 def test_the_test_score_is_sklearns_of_the_best_state(patients):
