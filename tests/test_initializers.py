@@ -166,7 +166,7 @@ def test_the_first_losses_of_other_scales_are_those_of_the_docstring():
     assert abs(untrained_losses(2, **inits) - 11_400).max() < 4_000
     # Vectors of length one, as those of documents are: 300 entries of this size.
     of_documents = untrained_losses(2, x_scale=300**-0.5, **inits)
-    assert np.all((600 < of_documents) & (of_documents < 1_100))
+    assert np.all((of_documents > 600) & (of_documents < 1_100))
 
 
 def test_dividing_by_the_standard_deviation_is_the_slip_of_the_docstring(key):
