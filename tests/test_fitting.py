@@ -3,17 +3,20 @@
 import contextlib
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
 from jaxnet import programs
 from jaxnet.callbacks import tensorboard
 from jaxnet.data.streaming import stream_arrays, stream_batches
 from jaxnet.fitting import fit
 from jaxnet.layers.activations import tanh
+from jaxnet.layers.adapters import from_linen, from_nnx
 from jaxnet.layers.combining import sequential
 from jaxnet.layers.dense import dense
 from jaxnet.layers.dropout import dropout
@@ -255,3 +258,43 @@ def test_tensorboard_gets_the_history(key, tmp_path):
 def test_there_is_no_bar_without_a_terminal(key, capfd):
     fit(build, HYPERS, curve(), key=key, epochs=3)
     assert capfd.readouterr() == ("", "")
+
+
+class LinenBlock(nn.Module):
+    """Other people's model: it has statistics, noise, and a mode of its own."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.Dense(16)(x)
+        x = nn.BatchNorm(use_running_average=not train)(x)
+        x = nn.Dropout(0.1, deterministic=not train)(nn.tanh(x))
+        return nn.Dense(1)(x)
+
+
+class NnxBlock(nnx.Module):
+    """The same in flax's other dialect."""
+
+    def __init__(self, rngs):
+        self.inner = nnx.Linear(1, 16, rngs=rngs)
+        self.norm = nnx.BatchNorm(16, rngs=rngs)
+        self.drop = nnx.Dropout(0.1, rngs=rngs)
+        self.outer = nnx.Linear(16, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.outer(self.drop(nnx.tanh(self.norm(self.inner(x)))))
+
+
+@pytest.mark.parametrize("dialect", ["linen", "nnx"])
+def test_modules_of_flax_can_be_fitted(key, dialect):
+    def build_flax(h):
+        if dialect == "linen":
+            model = from_linen(LinenBlock(), kwargs=lambda train: {"train": train})
+        else:
+            model = from_nnx(lambda rngs: NnxBlock(rngs))
+        return build(h)._replace(model=model)
+
+    result = fit(build_flax, HYPERS, curve(), curve(30, 1), key=key, epochs=60)
+    # A quarter of the variance of the targets, which is the loss of a constant.
+    assert result.history["validation_loss"][-1] < 0.46 / 4
+    statistics = jax.tree.leaves(result.state.model_state)
+    assert any(jnp.abs(leaf).max() > 0.01 for leaf in statistics)
