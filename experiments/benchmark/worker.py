@@ -4,7 +4,13 @@ import sys
 
 from experiments.benchmark import CASES
 
-case, contestant = sys.argv[1:]
-measure = CASES[case].CONTESTANTS[contestant]()
-for _ in sys.stdin:
-    print(measure(), flush=True)
+
+def main(case: str, contestant: str) -> None:
+    """Prints the seconds of each measurement."""
+    measure = CASES[case].CONTESTANTS[contestant]()
+    for _ in sys.stdin:
+        print(measure(), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
