@@ -1,0 +1,149 @@
+"""Latent semantic analysis: posts as 300 standardized numbers, from TF-IDF.
+
+    features = LsaFeatures.fit(train_texts)
+    x = features.transform(test_texts)  # (posts, 300), float32
+    features.save(folder)
+    features = LsaFeatures.load(folder)
+
+All that is learned, from the choice of words to mean and scale, is learned from the
+training texts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from experiments.newsgroups.arrays import (
+    load_array,
+    load_words,
+    save_array,
+    save_words,
+)
+from experiments.newsgroups.standardizing import Standardizer, directions
+from experiments.newsgroups.tokens import words_and_fields
+
+DIMENSIONS = 300
+"""As many as the lecture's word vectors have."""
+
+TERMS = 30_000
+"""How many of the most frequent tokens are kept."""
+
+_ITERATIONS = 2
+
+
+@dataclass(frozen=True)
+class LsaFeatures:
+    """A fitted map from texts to features.
+
+    A text is ``z = components @ tfidf(text)``, scaled to length 1 and then
+    standardized. One without any known term is 0 everywhere, which is the mean of
+    the training texts.
+
+    Attributes:
+      terms: the tokens that are known, in the order of the columns.
+      idf: inverse document frequencies, (terms,).
+      components: right singular vectors, (dimensions, terms).
+      standardizer: of the scaled z of the training texts.
+    """
+
+    terms: list[str]
+    idf: np.ndarray
+    components: np.ndarray
+    standardizer: Standardizer
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Sequence[str],
+        *,
+        dimensions: int = DIMENSIONS,
+        terms: int = TERMS,
+        seed: int = 0,
+    ) -> Self:
+        """Learns features from training texts.
+
+        TF-IDF is ``(1 + log tf) (1 + log((1 + texts) / (1 + df)))`` in rows of length
+        1, for tokens that are in at least two texts and at most half of them.
+
+        Args:
+          texts: of the training set.
+          dimensions: of the features. There are fewer for fewer texts or terms.
+          terms: the largest number of tokens to keep.
+          seed: of the randomized singular value decomposition.
+
+        Raises:
+          ValueError: if the texts have next to nothing in common.
+
+        References:
+          Deerwester et al., *Indexing by Latent Semantic Analysis*, 1990; Halko et
+          al., *Finding Structure with Randomness*, 2011, algorithm 4.4.
+        """
+        from sklearn.decomposition import TruncatedSVD
+
+        half = max(0.5, 2 / max(len(texts), 2))
+        vectorizer = _vectorizer(min_df=2, max_df=half, max_features=terms)
+        try:
+            tfidf = vectorizer.fit_transform(texts)
+        except ValueError as error:
+            raise ValueError(
+                f"the {len(texts)} training texts have too little in common: no word "
+                f"is in two of them, and in at most half ({error})."
+            ) from error
+        svd = TruncatedSVD(
+            min(dimensions, *tfidf.shape), n_iter=_ITERATIONS, random_state=seed
+        )
+        z, known = directions(svd.fit_transform(tfidf))
+        return cls(
+            vectorizer.get_feature_names_out().tolist(),
+            vectorizer.idf_.astype(np.float32),
+            np.asarray(svd.components_, np.float32),
+            Standardizer.fit(z[known]),
+        )
+
+    @property
+    def dimensions(self) -> int:
+        """How many features there are."""
+        return len(self.components)
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Features of texts, float32 (texts, dimensions)."""
+        if not texts:
+            return np.zeros((0, self.dimensions), np.float32)
+        vectorizer = _vectorizer(vocabulary=self.terms)
+        vectorizer.idf_ = self.idf
+        z, known = directions(vectorizer.transform(texts) @ self.components.T)
+        return self.standardizer.transform(z, known)
+
+    def save(self, folder: Path) -> None:
+        """Writes files named ``lsa_*`` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_words(folder / "lsa_terms.json", self.terms)
+        save_array(folder / "lsa_idf.npy", self.idf)
+        save_array(folder / "lsa_components.npy", self.components)
+        self.standardizer.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+          ValueError: if a file is not there or broken, or does not fit the others.
+        """
+        terms = load_words(folder / "lsa_terms.json")
+        idf = load_array(folder / "lsa_idf.npy", (len(terms),))
+        components = load_array(folder / "lsa_components.npy", (None, len(terms)))
+        return cls(terms, idf, components, Standardizer.load(folder, len(components)))
+
+
+def _vectorizer(**settings: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    settings |= {
+        "analyzer": words_and_fields,
+        "sublinear_tf": True,
+        "dtype": np.float32,
+    }
+    return TfidfVectorizer(**settings)

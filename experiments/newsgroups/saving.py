@@ -1,0 +1,127 @@
+"""A finished run on disk, and back: enough to ask it about new posts.
+
+``run.json`` says what it is: format, groups, model, kind of features. The folder
+``features`` is written by the features themselves, and ``params.safetensors`` has
+the weights, named by their paths.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.reports import write_json
+from experiments.newsgroups.features import LsaFeatures
+from experiments.newsgroups.models import build
+from experiments.newsgroups.vectors import VectorFeatures
+from jaxnet.paths import map_with_path
+from jaxnet.types import Params
+
+FORMAT = 1
+"""What this version writes, and alone can read."""
+
+FEATURES = {"lsa": LsaFeatures, "vectors": VectorFeatures}
+
+
+class Classifier(NamedTuple):
+    """A trained model with all that it needs to read a post.
+
+    Attributes:
+      groups: the names of the classes.
+      hypers: what `build` makes the model from.
+      kind: the name of the features in `FEATURES`.
+      features: fitted on the training posts.
+      params: of the model.
+    """
+
+    groups: tuple[str, ...]
+    hypers: Mapping[str, Any]
+    kind: str
+    features: Any
+    params: Params
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """The probability of each group for each post, (posts, groups)."""
+        x = jnp.asarray(self.features.transform(texts))
+        logits, _ = build(self.hypers).model.apply(self.params, (), x)
+        return np.asarray(jax.nn.softmax(logits))
+
+
+def save(folder: Path, classifier: Classifier) -> Path:
+    """Writes a classifier into a folder; returns the path of its weights."""
+    from safetensors.numpy import save_file
+
+    classifier.features.save(folder / "features")
+    leaves: dict[str, np.ndarray] = {}
+    map_with_path(
+        lambda path, leaf: leaves.update({path: np.asarray(leaf)}), classifier.params
+    )
+    path = folder / "params.safetensors"
+    save_file(leaves, path)
+    record = {
+        "format": FORMAT,
+        "groups": classifier.groups,
+        "hypers": dict(classifier.hypers),
+        "features": classifier.kind,
+        "inputs": classifier.features.dimensions,
+    }
+    write_json(folder / "run.json", record)
+    return path
+
+
+def load(folder: Path) -> Classifier:
+    """Reads what `save` wrote.
+
+    Raises:
+      ValueError: if the folder holds no run, one of another version, or files that
+        do not fit together.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / "run.json"
+    if not path.is_file():
+        raise ValueError(
+            f"run={str(folder)!r} holds no finished run: there is no run.json. Give "
+            "the --out folder of python -m experiments.newsgroups."
+        )
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        found = record["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}. Train again.") from error
+    if found != FORMAT:
+        raise ValueError(
+            f"{path} is of format {found!r}, and this version reads {FORMAT}. Train "
+            "again, or use the version that wrote it."
+        )
+    try:
+        groups, hypers = tuple(record["groups"]), record["hypers"]
+        inputs, kind = record["inputs"], record["features"]
+        features = FEATURES[kind].load(folder / "features")
+        example = jax.ShapeDtypeStruct((1, inputs), jnp.float32)
+        model = build(hypers).model
+        due, _ = jax.eval_shape(model.init, jax.random.key(0), example)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} lacks or misnames {error}. Train again.") from error
+    weights = folder / "params.safetensors"
+    try:
+        leaves = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{weights} cannot be read: {error}. Train again.") from error
+
+    def leaf(name: str, spec: jax.ShapeDtypeStruct) -> jax.Array:
+        got = leaves.get(name)
+        if got is None or got.shape != spec.shape or got.dtype != spec.dtype:
+            what = "nothing" if got is None else f"{got.dtype}{list(got.shape)}"
+            raise ValueError(
+                f"{weights}: {name} should be {spec.dtype}{list(spec.shape)}, got "
+                f"{what}. The files are not of one run."
+            )
+        return jnp.asarray(got)
+
+    return Classifier(groups, hypers, kind, features, map_with_path(leaf, due))

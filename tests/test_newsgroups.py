@@ -1,0 +1,223 @@
+"""The newsgroups experiment on its sample: small, and still it has to learn."""
+
+import io
+import json
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from experiments import newsgroups
+from experiments.newsgroups import Config, models, saving
+from experiments.newsgroups.prepare import prepare
+from experiments.newsgroups.tables import judge
+
+HYPERS = {
+    "model": "lecture",
+    "classes": 4,
+    "dropout": None,
+    "learning_rate": 1e-3,
+    "l2": 0.0,
+    "weight_decay": 0.0,
+    "batch_size": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of the command line, and its folder."""
+    out = tmp_path_factory.mktemp("newsgroups")
+    status = newsgroups.main(["--corpus", "sample", "--seeds", "2", "--out", str(out)])
+    return status, out
+
+
+def test_it_learns_and_records_what_it_ran_on(finished):
+    status, out = finished
+    record = json.loads((out / "result.json").read_text())
+    assert status == 0
+    assert record["data"]["name"] == "sample"
+    assert record["data"]["comparable"] is False
+    assert len(record["data"]["fingerprint"]) == 64
+    metrics = record["metrics"]
+    assert metrics["test_accuracy"] > 0.35  # Guessing gives 0.05.
+    assert len(metrics["test_accuracy_by_seed"]) == 2
+    low, high = metrics["test_accuracy_interval"]
+    assert low < metrics["test_accuracy"] < high
+    assert sum(group["posts"] for group in metrics["groups"]) == 200
+    for name in ("confusion", "curves"):
+        assert (out / f"{name}.png").stat().st_size > 10_000
+
+
+def test_a_finished_run_can_be_asked(finished, capsys, monkeypatch):
+    _, out = finished
+    post = "The goalie stopped thirty shots, and the puck hit the post in overtime."
+    assert newsgroups.main(["--ask", post, "--run", str(out)]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.split()[1] == "rec.sport.hockey"
+    assert len(others) == 4
+    shares = [float(line.split("%")[0]) for line in (first, *others)]
+    assert shares == sorted(shares, reverse=True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(post))
+    newsgroups.main(["--ask=-", "--run", str(out)])
+    assert capsys.readouterr().out.splitlines()[0] == first
+
+
+def test_a_loaded_classifier_says_what_the_run_said(finished):
+    _, out = finished
+    config = Config(corpus="sample")
+    prepared = prepare(config, {})
+    classifier = saving.load(out)
+    predicted = classifier.probabilities(prepared.corpus.test.texts).argmax(axis=1)
+    accuracy = np.mean(predicted == prepared.corpus.test.labels)
+    record = json.loads((out / "result.json").read_text())
+    assert accuracy == pytest.approx(record["metrics"]["test_accuracy_by_seed"][0])
+
+
+def test_an_empty_post_is_classified(finished):
+    classifier = saving.load(finished[1])
+    (probabilities,) = classifier.probabilities([""])
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(), 1.0, rtol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    config = Config(corpus="sample", epochs=2)
+    prepared = prepare(config, {})
+    (one, _), (other, _) = (newsgroups.run(config, prepared) for _ in range(2))
+    assert one.metrics["per_seed"] == other.metrics["per_seed"]
+    assert one.metrics["most_confused"] == other.metrics["most_confused"]
+
+
+def test_dropout_is_compared_over_the_same_seeds():
+    config = Config(corpus="sample", epochs=2, seeds=3, compare_dropout=True)
+    outcome, _ = newsgroups.run(config, prepare(config, {}))
+    gain, per_seed = outcome.metrics["dropout_gain"], outcome.metrics["per_seed"]
+    differences = np.subtract(
+        per_seed["test_accuracy_with_dropout"],
+        per_seed["test_accuracy_without_dropout"],
+    )
+    assert gain["mean"] == pytest.approx(differences.mean())
+    assert gain["low"] < gain["mean"] < gain["high"]
+    # Without a rate of its own, the run reported is the one without dropout.
+    assert per_seed["test_accuracy"] == per_seed["test_accuracy_without_dropout"]
+
+
+@pytest.mark.parametrize("dropout", [None, 0.4])
+def test_the_low_level_model_is_the_lectures(key, dropout):
+    easy, hard = models.lecture(4, dropout), models.low_level(4, dropout)
+    x = jax.random.normal(key, (6, 10))
+    params, state = easy.init(jax.random.key(1), x)
+    matrices = {
+        f"{letter}{i}": params[f"dense_{i}"][name]
+        for i in (1, 2, 3)
+        for letter, name in (("W", "kernel"), ("b", "bias"))
+    }
+    due, _ = easy.apply(params, state, x)
+    # The same products in the same order: at most the last bit differs.
+    chex.assert_trees_all_close(hard.apply(matrices, (), x)[0], due, rtol=1e-6)
+    own, _ = hard.init(jax.random.key(2), x)
+    chex.assert_trees_all_equal_shapes(own, matrices)
+    for name, leaf in own.items():
+        # Uniform on +-1/sqrt(fan_in), which the largest of many comes close to.
+        fan_in = {"1": 10, "2": 2048, "3": 256}[name[1]]
+        assert jnp.abs(leaf).max() <= fan_in**-0.5
+    assert jnp.abs(own["W2"]).max() > 0.99 * 2048**-0.5
+
+
+def test_dropout_of_the_low_level_model_keeps_the_mean(key):
+    model = models.low_level(2, 0.5)
+    x = jnp.ones((1, 3))
+    params, _ = model.init(key, x)
+    keys = jax.random.split(jax.random.key(1), 200)
+
+    def trained(key):
+        return model.apply(params, (), x, train=True, key=key)[0]
+
+    draws = jax.vmap(trained)(keys)
+    assert draws.std(axis=0).min() > 0
+    # The second relu is not linear, so means agree only roughly.
+    spread = 4 * draws.std(axis=0) / np.sqrt(200)
+    due, _ = model.apply(params, (), x)
+    assert jnp.all(jnp.abs(draws.mean(axis=0) - due) < spread + 0.05)
+
+
+def test_predictions_are_judged_by_group():
+    judged = judge(
+        np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 2]), ["a", "b", "c"]
+    )
+    first = judged.groups[0]
+    assert (first["precision"], first["recall"]) == (2 / 3, 2 / 3)
+    np.testing.assert_array_equal(judged.confusion, [[2, 1, 0], [1, 1, 0], [0, 0, 1]])
+    assert judged.pairs == [("a", "b", 1), ("b", "a", 1)]
+
+
+def damaged(name, content):
+    def damage(out):
+        (out / name).write_bytes(content)
+
+    return damage
+
+
+def drop_a_leaf(out):
+    leaves = load_file(out / "params.safetensors")
+    del leaves["dense_2/bias"]
+    save_file(leaves, out / "params.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda out: (out / "run.json").unlink(), "no finished run"),
+        (damaged("run.json", b"{"), "run.json is damaged"),
+        (damaged("run.json", b'{"format": 99}'), "format 99, and this version reads 1"),
+        (damaged("params.safetensors", b"\x00" * 20), "params.safetensors cannot be"),
+        (drop_a_leaf, "dense_2/bias should be float32.256., got nothing"),
+    ],
+    ids=["nothing", "half a file", "another version", "zeros", "a leaf less"],
+)
+def test_a_folder_that_holds_no_run_is_refused(
+    finished, tmp_path, capsys, damage, says
+):
+    _, out = finished
+    for path in out.rglob("*"):
+        if path.is_file():
+            target = tmp_path / path.relative_to(out)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    damage(tmp_path)
+    with pytest.raises(ValueError, match=says):
+        saving.load(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        newsgroups.main(["--ask", "x", "--run", str(tmp_path)])
+    assert caught.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--corpus", "no/such/folder"], "no/such/folder"),
+        (["--strip", "headers,feet"], "'feet'"),
+        (["--features", "vectors"], "--vectors FILE"),
+        (["--vectors", "x.txt"], "--features vectors"),
+        (["--dropout", "1.0"], "dropout"),
+        (["--compare-dropout"], "at least 2 seeds"),
+        (
+            ["--features", "vectors", "--vectors", "no.txt", "--corpus", "sample"],
+            "no.txt",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_bad_option_is_explained_and_ends_with_2(argv, says, capsys, tmp_path):
+    try:
+        status = newsgroups.main([*argv, "--out", str(tmp_path)])
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr().err
+    assert status == 2
+    assert says in captured
+    assert "Traceback" not in captured
