@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from experiments import newsgroups
 from experiments.newsgroups import Config, models, saving
-from experiments.newsgroups.prepare import prepare
+from experiments.newsgroups.corpus import load_corpus
 from experiments.newsgroups.tables import judge
 
 HYPERS = {
@@ -67,13 +67,23 @@ def test_a_finished_run_can_be_asked(finished, capsys, monkeypatch):
 
 def test_a_loaded_classifier_says_what_the_run_said(finished):
     _, out = finished
-    config = Config(corpus="sample")
-    prepared = prepare(config, {})
+    test = load_corpus("sample").test
     classifier = saving.load(out)
-    predicted = classifier.probabilities(prepared.corpus.test.texts).argmax(axis=1)
-    accuracy = np.mean(predicted == prepared.corpus.test.labels)
+    predicted = classifier.probabilities(test.texts).argmax(axis=1)
+    accuracy = np.mean(predicted == test.labels)
     record = json.loads((out / "result.json").read_text())
     assert accuracy == pytest.approx(record["metrics"]["test_accuracy_by_seed"][0])
+
+
+def test_the_best_model_can_be_saved_and_asked(tmp_path):
+    argv = ["--corpus", "sample", "--model", "best", "--out", str(tmp_path)]
+    assert newsgroups.main(argv) == 0
+    record = json.loads((tmp_path / "result.json").read_text())
+    test = load_corpus("sample").test
+    predicted = saving.load(tmp_path).probabilities(test.texts).argmax(axis=1)
+    accuracy = np.mean(predicted == test.labels)
+    assert accuracy == pytest.approx(record["metrics"]["test_accuracy"])
+    assert accuracy > 0.35  # Guessing gives 0.05.
 
 
 def test_an_empty_post_is_classified(finished):
@@ -85,15 +95,14 @@ def test_an_empty_post_is_classified(finished):
 
 def test_the_same_seed_gives_the_same_numbers():
     config = Config(corpus="sample", epochs=2)
-    prepared = prepare(config, {})
-    (one, _), (other, _) = (newsgroups.run(config, prepared) for _ in range(2))
+    one, other = (newsgroups.run(config) for _ in range(2))
     assert one.metrics["per_seed"] == other.metrics["per_seed"]
     assert one.metrics["most_confused"] == other.metrics["most_confused"]
 
 
 def test_dropout_is_compared_over_the_same_seeds():
     config = Config(corpus="sample", epochs=2, seeds=3, compare_dropout=True)
-    outcome, _ = newsgroups.run(config, prepare(config, {}))
+    outcome = newsgroups.run(config)
     gain, per_seed = outcome.metrics["dropout_gain"], outcome.metrics["per_seed"]
     differences = np.subtract(
         per_seed["test_accuracy_with_dropout"],
@@ -205,6 +214,7 @@ def test_a_folder_that_holds_no_run_is_refused(
         (["--vectors", "x.txt"], "--features vectors"),
         (["--dropout", "1.0"], "dropout"),
         (["--compare-dropout"], "at least 2 seeds"),
+        (["--compare-dropout", "--model=best", "--seeds=2"], "no hidden unit"),
         (
             ["--features", "vectors", "--vectors", "no.txt", "--corpus", "sample"],
             "no.txt",

@@ -2,6 +2,7 @@
 
     python -m experiments.newsgroups
     python -m experiments.newsgroups --corpus FOLDER --seeds 5 --compare-dropout
+    python -m experiments.newsgroups --corpus FOLDER --model best
     python -m experiments.newsgroups --ask "text, or - for standard input"
 
 Posts become vectors of 300 numbers (the latent semantic analysis of their words, or
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +24,17 @@ from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase, summarize
 from experiments.newsgroups import asking
 from experiments.newsgroups.config import Config
-from experiments.newsgroups.prepare import Prepared, prepare
-from experiments.newsgroups.tables import Judged, judge, print_judged
-from experiments.newsgroups.training import Run, dropout_gain, hypers, train_all
+from experiments.newsgroups.prepare import load_parts, vectorize
+from experiments.newsgroups.saving import save
+from experiments.newsgroups.tables import Judged, judge, print_groups
+from experiments.newsgroups.training import (
+    Run,
+    dropout_gain,
+    train_best_models,
+    train_nets,
+)
 
 __all__ = ["Config", "main", "run"]
-
-
-class Found(NamedTuple):
-    """What was prepared, trained and judged."""
-
-    prepared: Prepared
-    runs: list[Run]
-    judged: Judged
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,49 +43,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     if asking.is_question(argv):
         return asking.main(argv)
     config, options = parse("newsgroups", __doc__, Config, argv)
-    seconds: dict[str, float] = {}
     try:
-        prepared = prepare(config, seconds)
-    except ValueError as error:
+        outcome = run(config, progress=options.progress, callbacks=options.callbacks())
+    except ValueError as error:  # Of the corpus or the word vectors.
         print(f"python -m experiments.newsgroups: error: {error}", file=sys.stderr)
         return 2
-    outcome, found = run(
-        config,
-        prepared,
-        seconds,
-        progress=options.progress,
-        callbacks=options.callbacks(),
-    )
-    print_judged(found.judged)
+    print_groups(outcome.metrics["groups"], outcome.metrics["most_confused"])
     return finish(config, options, outcome)
 
 
 def run(
-    config: Config,
-    prepared: Prepared,
-    seconds: dict[str, float] | None = None,
-    *,
-    progress: bool = False,
-    callbacks: Sequence[Any] = (),
-) -> tuple[Outcome, Found]:
-    """Trains and evaluates. Reads no flags and writes no files.
+    config: Config, *, progress: bool = False, callbacks: Sequence[Any] = ()
+) -> Outcome:
+    """Loads, trains and evaluates. Reads no flags and writes no files.
 
     Args:
       config: everything that determines the numbers.
-      prepared: the corpus as numbers, by `prepare`.
-      seconds: time by phase so far, to which this is added.
       progress: whether to show bars, on a terminal.
       callbacks: for the first `jaxnet.fit`.
+
+    Raises:
+      ValueError: if the corpus or the word vectors cannot be used.
     """
-    seconds = {} if seconds is None else seconds
-    with phase(seconds, "train"):
-        runs = train_all(config, prepared, progress=progress, callbacks=callbacks)
-    corpus = prepared.corpus
-    first = runs[0]
-    judged = judge(corpus.test.labels, first.predicted, corpus.groups)
+    seconds: dict[str, float] = {}
+    parts = load_parts(config, seconds)
+    groups = parts.corpus.groups
+    if config.model == "best":
+        with phase(seconds, "train"):
+            runs = train_best_models(config, parts, progress=progress)
+    else:
+        prepared = vectorize(config, parts, seconds)
+        with phase(seconds, "train"):
+            runs = train_nets(
+                config, groups, prepared, progress=progress, callbacks=callbacks
+            )
+    judged = judge(parts.test.labels, runs[0].predicted, groups)
     metrics = summarize([run.metrics for run in runs])
     metrics |= {
-        "corpus": corpus.name,
+        "corpus": parts.corpus.name,
         "test_accuracy_by_seed": metrics["per_seed"]["test_accuracy"],
         "test_accuracy_interval": metrics["intervals"]["test_accuracy"],
         "groups": judged.groups,
@@ -94,35 +88,25 @@ def run(
     }
     if config.compare_dropout:
         metrics["dropout_gain"] = dropout_gain(runs)
-    largest = np.bincount(corpus.test.labels).max() / len(corpus.test.labels)
-    losses = [run.fit.history["train_loss"][-1] for run in runs]
+    largest = float(np.bincount(parts.test.labels).max() / len(parts.test.labels))
+    losses = metrics["per_seed"].get("train_loss", [])
     checks = [
         check("losses that are not finite", int((~np.isfinite(losses)).sum()), "==", 0),
         # Twice what always naming the largest group would give.
-        check("test_accuracy", metrics["test_accuracy"], ">", 2 * float(largest)),
+        check("test_accuracy", metrics["test_accuracy"], ">", 2 * largest),
     ]
-    found = Found(prepared, runs, judged)
-    draw = partial(_write, config, found)
-    return Outcome(metrics, checks, prepared.described, seconds, draw), found
+    draw = partial(_write, runs, judged, groups)
+    return Outcome(metrics, checks, parts.described, seconds, draw)
 
 
-def _write(config: Config, found: Found, out: Path) -> list[Path]:
+def _write(
+    runs: Sequence[Run], judged: Judged, groups: Sequence[str], out: Path
+) -> list[Path]:
     """The figures, and the first seed's classifier, to be asked later."""
     from experiments.newsgroups.figures import draw_confusion, draw_curves
-    from experiments.newsgroups.saving import Classifier, save
 
-    prepared, first = found.prepared, found.runs[0]
-    groups = prepared.corpus.groups
-    classifier = Classifier(
-        groups,
-        hypers(config, len(groups)),
-        config.features,
-        prepared.features,
-        first.fit.params,
-    )
-    histories = [run.fit.history for run in found.runs]
-    return [
-        draw_confusion(found.judged.confusion, groups, out / "confusion"),
-        draw_curves(histories, out / "curves"),
-        save(out, classifier),
-    ]
+    paths = [draw_confusion(judged.confusion, groups, out / "confusion")]
+    histories = [run.history for run in runs if run.history is not None]
+    if histories:
+        paths.append(draw_curves(histories, out / "curves"))
+    return [*paths, save(out, runs[0].classifier)]

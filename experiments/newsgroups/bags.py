@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.newsgroups.arrays import (
@@ -132,8 +133,9 @@ def log_count_ratios(
     References:
       Wang & Manning, *Baselines and Bigrams*, 2012, eq. 1, one class against the rest.
     """
-    cells = bag.ids * classes + labels[:, None]
-    counts = np.bincount(cells[bag.weights > 0], minlength=ids * classes)
+    cells = np.asarray(bag.ids) * classes + labels[:, None]
+    present = np.asarray(bag.weights) > 0
+    counts = np.bincount(cells[present], minlength=ids * classes)
     inside = counts.reshape(ids, classes)[:-1]
     outside = inside.sum(axis=1, keepdims=True) - inside
 
@@ -166,4 +168,4 @@ def _padded(rows: Any, length: int) -> Bag:
             columns, values = columns[largest], values[largest]
         ids[i, 1 : 1 + len(values)] = columns
         weights[i, 1 : 1 + len(values)] = values
-    return Bag(ids, weights)
+    return Bag(jnp.asarray(ids), jnp.asarray(weights))

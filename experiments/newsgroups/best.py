@@ -15,7 +15,7 @@ All choices were made on the later posts of each group in the training set.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -26,20 +26,31 @@ import jaxnet
 from experiments.newsgroups.arrays import load_array, save_array
 from experiments.newsgroups.bags import BagFeatures, Tokens, log_count_ratios
 from experiments.newsgroups.tokens import pieces, words_and_pairs
+from jaxnet.data.batching import in_chunks
 from jaxnet.layers import Bag
-from jaxnet.losses.common import Weights
+from jaxnet.losses.common import Weights, weighted_mean
 from jaxnet.types import Hypers, ModelState, Params, PRNGKey
 
-VIEWS: dict[str, Tokens] = {"words": words_and_pairs, "pieces": pieces}
-"""What each of the machines sees of a post."""
+
+class View(NamedTuple):
+    """What a machine sees of a post.
+
+    Attributes:
+      tokens: a text to its tokens.
+      slack: the weight C of errors in the usual form, ``|w|^2 / 2 + C sum_i l_i``.
+    """
+
+    tokens: Tokens
+    slack: float
+
+
+VIEWS = {"words": View(words_and_pairs, 0.2), "pieces": View(pieces, 0.1)}
+"""One for each machine, by name."""
 
 EPOCHS = 10
 BATCH_SIZE = 256
 LEARNING_RATE = 0.02
-SLACK = 0.1
-"""The weight C of an error in the usual form, ``|w|^2 / 2 + C sum_i l_i``."""
-
-SHARPNESS = 2.5
+SHARPNESS = 4.0
 """What the sum of scores is multiplied by to be logits."""
 
 
@@ -80,8 +91,8 @@ class BestModel:
           ValueError: if a file is not there or broken, or does not fit the others.
         """
         features, tables, classes = [], [], None
-        for name, tokens in VIEWS.items():
-            features.append(BagFeatures.load(folder / name, tokens))
+        for name, view in VIEWS.items():
+            features.append(BagFeatures.load(folder / name, view.tokens))
             shape = (features[-1].ids, classes)
             tables.append(load_array(folder / name / "table.npy", shape))
             classes = tables[-1].shape[1]
@@ -115,7 +126,7 @@ def train_best(
     """
     trained = [
         _train_view(
-            tokens,
+            view,
             texts,
             labels,
             classes,
@@ -123,7 +134,7 @@ def train_best(
             epochs=epochs,
             progress=progress,
         )
-        for i, tokens in enumerate(VIEWS.values())
+        for i, view in enumerate(VIEWS.values())
     ]
     features, tables = zip(*trained, strict=True)
     return BestModel(features, tables)
@@ -191,11 +202,11 @@ def squared_hinge(
     """
     targets = 2.0 * jax.nn.one_hot(labels, scores.shape[1]) - 1.0
     losses = jnp.sum(jax.nn.relu(1.0 - targets * scores) ** 2, axis=1)
-    return jaxnet.losses.common.weighted_mean(losses, weights)
+    return weighted_mean(losses, weights)
 
 
 def _train_view(
-    tokens: Tokens,
+    view: View,
     texts: Sequence[str],
     labels: np.ndarray,
     classes: int,
@@ -204,7 +215,7 @@ def _train_view(
     epochs: int,
     progress: bool,
 ) -> tuple[BagFeatures, np.ndarray]:
-    features, bag = BagFeatures.fit_transform(texts, tokens)
+    features, bag = BagFeatures.fit_transform(texts, view.tokens)
     ratios = log_count_ratios(bag, labels, features.ids, classes)
     posts = len(texts)
     batch_size = min(BATCH_SIZE, max(1, posts // 4))
@@ -212,7 +223,7 @@ def _train_view(
         "ratios": ratios,
         "learning_rate": LEARNING_RATE,
         "steps": epochs * -(-posts // batch_size),
-        "l2": 1.0 / (SLACK * posts),
+        "l2": 1.0 / (view.slack * posts),
         "batch_size": batch_size,
     }
     data = (bag, np.asarray(labels, np.int32))
@@ -229,5 +240,5 @@ def _scores(
     def of_chunk(rows: Bag) -> Float[Array, "rows classes"]:
         return layer.apply({"embedding": table}, (), rows)[0]
 
-    parts = jaxnet.data.batching.in_chunks(of_chunk, bag, 512)
+    parts = in_chunks(of_chunk, bag, 512)
     return jnp.concatenate([part.reshape(-1, table.shape[1]) for part in parts])

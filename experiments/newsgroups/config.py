@@ -26,11 +26,11 @@ class Config:
         0.4, "test posts, where a corpus has none of its own", above=0.0, below=1.0
     )
     validation_fraction: float = option(
-        0.1, "validation posts, taken from the training posts", above=0.0, below=1.0
+        0.05, "validation posts, taken from the training posts", above=0.0, below=1.0
     )
     features: Literal["lsa", "vectors"] = option("lsa", "what a net sees of a post")
     vectors: str | None = option(None, "the file of word vectors: text, .bin or .npy")
-    model: Literal["lecture", "low-level", "linear"] = option(
+    model: Literal["lecture", "low-level", "linear", "best"] = option(
         "lecture", "which model to train"
     )
     dropout: float = option(0.0, "of hidden units", at_least=0.0, below=1.0)
@@ -59,6 +59,8 @@ class Config:
                 f"compare_dropout needs at least 2 seeds for an interval, got "
                 f"seeds={self.seeds}."
             )
+        if self.compare_dropout and self.model in ("linear", "best"):
+            problems.append(f"model={self.model!r} has no hidden unit to drop.")
         check_fields(self, *problems)
 
     @property

@@ -28,10 +28,10 @@ from experiments.newsgroups.tokens import words_and_fields
 DIMENSIONS = 300
 """As many as the lecture's word vectors have."""
 
-TERMS = 30_000
+TERMS = 60_000
 """How many of the most frequent tokens are kept."""
 
-_ITERATIONS = 2
+_ITERATIONS = 4
 
 
 @dataclass(frozen=True)

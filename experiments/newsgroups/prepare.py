@@ -1,4 +1,4 @@
-"""From a corpus of posts to arrays that a net can be trained on."""
+"""From a corpus to parts, and from the posts of each part to vectors."""
 
 from typing import Any, NamedTuple
 
@@ -10,42 +10,56 @@ from jaxtyping import Array, Float, Int
 import jaxnet
 from experiments.common.results import phase
 from experiments.newsgroups.config import Config
-from experiments.newsgroups.corpus import Corpus, load_corpus
+from experiments.newsgroups.corpus import Corpus, Posts, load_corpus
 from experiments.newsgroups.features import LsaFeatures
 from experiments.newsgroups.vectors import VectorFeatures
 
-Part = tuple[Float[Array, "posts features"], Int[Array, " posts"]]
+Vectors = tuple[Float[Array, "posts features"], Int[Array, " posts"]]
 
 
-class Prepared(NamedTuple):
-    """A corpus as numbers.
+class Parts(NamedTuple):
+    """A corpus in three parts.
 
     Attributes:
-      corpus: the posts.
-      features: what turns posts into vectors, fitted on the training posts alone.
-      train: vectors and groups, without the validation posts.
-      validation: likewise, to watch training by.
-      test: likewise, looked at once at the end.
+      corpus: the posts, whose own training posts are the first two parts together.
+      train: what a net learns from.
+      validation: to watch training by.
+      test: looked at once, at the end.
       described: which corpus it was, for the result file.
     """
 
     corpus: Corpus
-    features: Any
-    train: Part
-    validation: Part
-    test: Part
+    train: Posts
+    validation: Posts
+    test: Posts
     described: dict[str, Any]
 
 
-def prepare(config: Config, seconds: dict[str, float]) -> Prepared:
-    """Loads the corpus, parts it, and turns posts into vectors.
+class Prepared(NamedTuple):
+    """The parts as vectors and groups.
+
+    Attributes:
+      features: what turns posts into vectors, fitted on the part ``train`` alone.
+      train: (posts, features) and (posts,).
+      validation: likewise.
+      test: likewise.
+    """
+
+    features: LsaFeatures | VectorFeatures
+    train: Vectors
+    validation: Vectors
+    test: Vectors
+
+
+def load_parts(config: Config, seconds: dict[str, float]) -> Parts:
+    """Loads the corpus and takes validation posts out of its training posts.
 
     Args:
-      config: which corpus and which features.
-      seconds: gets the time of the phases "corpus" and "features".
+      config: which corpus, and how much of it.
+      seconds: gets the time of the phase "corpus".
 
     Raises:
-      ValueError: if corpus or word vectors cannot be used.
+      ValueError: if the corpus cannot be used.
     """
     with phase(seconds, "corpus"):
         corpus = load_corpus(
@@ -54,38 +68,52 @@ def prepare(config: Config, seconds: dict[str, float]) -> Prepared:
             seed=config.seed,
             strip=config.parts_to_strip,
         )
-    with phase(seconds, "features"):
-        posts = np.arange(len(corpus.train.labels))
-        fractions = (1.0 - config.validation_fraction, config.validation_fraction)
-        rows = jaxnet.split(
-            posts,
-            jax.random.key(config.seed),
-            fractions,
-            stratify=corpus.train.labels,
-        )
-        texts = [[corpus.train.texts[i] for i in part] for part in rows]
-        if config.vectors is None:
-            features = LsaFeatures.fit(texts[0], seed=config.seed)
-        else:
-            features = VectorFeatures.fit(texts[0], config.vectors)
-
-        def part(texts: list[str], labels: np.ndarray) -> Part:
-            return jnp.asarray(features.transform(texts)), jnp.asarray(labels)
-
+        share = config.validation_fraction
         train, validation = (
-            part(some, corpus.train.labels[part_rows])
-            for some, part_rows in zip(texts, rows, strict=True)
+            Posts([corpus.train.texts[i] for i in rows], corpus.train.labels[rows])
+            for rows in jaxnet.split(
+                np.arange(len(corpus.train.labels)),
+                jax.random.key(config.seed),
+                (1.0 - share, share),
+                stratify=corpus.train.labels,
+            )
         )
-        test = part(corpus.test.texts, corpus.test.labels)
+    parts = {"train": train, "validation": validation, "test": corpus.test}
     described = {
         "name": corpus.name,
         "fingerprint": corpus.fingerprint,
         "comparable": corpus.comparable,
         "note": corpus.note,
-        "sizes": {
-            "train": len(train[1]),
-            "validation": len(validation[1]),
-            "test": len(test[1]),
-        },
+        "sizes": {name: len(part.labels) for name, part in parts.items()},
     }
-    return Prepared(corpus, features, train, validation, test, described)
+    return Parts(corpus, train, validation, corpus.test, described)
+
+
+def vectorize(config: Config, parts: Parts, seconds: dict[str, float]) -> Prepared:
+    """Fits the features and turns all posts into vectors.
+
+    Args:
+      config: which features.
+      parts: the posts.
+      seconds: gets the time of the phase "features".
+
+    Raises:
+      ValueError: if a file of word vectors cannot be used.
+    """
+    with phase(seconds, "features"):
+        if config.vectors is None:
+            features = LsaFeatures.fit(parts.train.texts, seed=config.seed)
+        else:
+            features = VectorFeatures.fit(parts.train.texts, config.vectors)
+
+        def vectors(posts: Posts) -> Vectors:
+            return jnp.asarray(features.transform(posts.texts)), jnp.asarray(
+                posts.labels
+            )
+
+        return Prepared(
+            features,
+            vectors(parts.train),
+            vectors(parts.validation),
+            vectors(parts.test),
+        )

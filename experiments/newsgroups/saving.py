@@ -1,8 +1,8 @@
 """A finished run on disk, and back: enough to ask it about new posts.
 
-``run.json`` says what it is: format, groups, model, kind of features. The folder
-``features`` is written by the features themselves, and ``params.safetensors`` has
-the weights, named by their paths.
+``run.json`` says what it is: format, groups, model, kind of features. Of a net the
+folder ``features`` is written by the features themselves, and ``params.safetensors``
+has the weights, named by their paths. The best model writes the folder ``best``.
 """
 
 import json
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.reports import write_json
+from experiments.newsgroups.best import BestModel
 from experiments.newsgroups.features import LsaFeatures
 from experiments.newsgroups.models import build
 from experiments.newsgroups.vectors import VectorFeatures
@@ -27,8 +28,8 @@ FORMAT = 1
 FEATURES = {"lsa": LsaFeatures, "vectors": VectorFeatures}
 
 
-class Classifier(NamedTuple):
-    """A trained model with all that it needs to read a post.
+class NetClassifier(NamedTuple):
+    """A trained net with all that it needs to read a post.
 
     Attributes:
       groups: the names of the classes.
@@ -51,8 +52,32 @@ class Classifier(NamedTuple):
         return np.asarray(jax.nn.softmax(logits))
 
 
+class BestClassifier(NamedTuple):
+    """The best model, trained.
+
+    Attributes:
+      groups: the names of the classes.
+      model: with features and weights of its own.
+    """
+
+    groups: tuple[str, ...]
+    model: BestModel
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """The probability of each group for each post, (posts, groups)."""
+        return np.exp(self.model.predict_log_probabilities(texts))
+
+
+Classifier = NetClassifier | BestClassifier
+
+
 def save(folder: Path, classifier: Classifier) -> Path:
-    """Writes a classifier into a folder; returns the path of its weights."""
+    """Writes a classifier into a folder; returns the path of its description."""
+    record: dict[str, Any] = {"format": FORMAT, "groups": classifier.groups}
+    if isinstance(classifier, BestClassifier):
+        classifier.model.save(folder / "best")
+        return write_json(folder / "run.json", record | {"model": "best"})
+
     from safetensors.numpy import save_file
 
     classifier.features.save(folder / "features")
@@ -60,17 +85,14 @@ def save(folder: Path, classifier: Classifier) -> Path:
     map_with_path(
         lambda path, leaf: leaves.update({path: np.asarray(leaf)}), classifier.params
     )
-    path = folder / "params.safetensors"
-    save_file(leaves, path)
-    record = {
-        "format": FORMAT,
-        "groups": classifier.groups,
+    save_file(leaves, folder / "params.safetensors")
+    record |= {
+        "model": "net",
         "hypers": dict(classifier.hypers),
         "features": classifier.kind,
         "inputs": classifier.features.dimensions,
     }
-    write_json(folder / "run.json", record)
-    return path
+    return write_json(folder / "run.json", record)
 
 
 def load(folder: Path) -> Classifier:
@@ -80,9 +102,6 @@ def load(folder: Path) -> Classifier:
       ValueError: if the folder holds no run, one of another version, or files that
         do not fit together.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = folder / "run.json"
     if not path.is_file():
         raise ValueError(
@@ -100,14 +119,23 @@ def load(folder: Path) -> Classifier:
             "again, or use the version that wrote it."
         )
     try:
-        groups, hypers = tuple(record["groups"]), record["hypers"]
-        inputs, kind = record["inputs"], record["features"]
-        features = FEATURES[kind].load(folder / "features")
-        example = jax.ShapeDtypeStruct((1, inputs), jnp.float32)
-        model = build(hypers).model
-        due, _ = jax.eval_shape(model.init, jax.random.key(0), example)
+        if record["model"] == "best":
+            return BestClassifier(
+                tuple(record["groups"]), BestModel.load(folder / "best")
+            )
+        return _load_net(folder, record)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} lacks or misnames {error}. Train again.") from error
+
+
+def _load_net(folder: Path, record: dict[str, Any]) -> NetClassifier:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    hypers, kind = record["hypers"], record["features"]
+    features = FEATURES[kind].load(folder / "features")
+    example = jax.ShapeDtypeStruct((1, record["inputs"]), jnp.float32)
+    due, _ = jax.eval_shape(build(hypers).model.init, jax.random.key(0), example)
     weights = folder / "params.safetensors"
     try:
         leaves = load_file(weights)
@@ -124,4 +152,5 @@ def load(folder: Path) -> Classifier:
             )
         return jnp.asarray(got)
 
-    return Classifier(groups, hypers, kind, features, map_with_path(leaf, due))
+    params = map_with_path(leaf, due)
+    return NetClassifier(tuple(record["groups"]), hypers, kind, features, params)

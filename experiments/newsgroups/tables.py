@@ -62,8 +62,10 @@ def judge(
     return Judged(rows, matrix, confused)
 
 
-def print_judged(judged: Judged) -> None:
-    """Prints the table of groups and the most confused pairs."""
+def print_groups(
+    groups: Sequence[dict[str, Any]], pairs: Sequence[tuple[str, str, int]]
+) -> None:
+    """Prints the table of groups and the most confused pairs of a `Judged`."""
     from rich.console import Console
     from rich.table import Table
 
@@ -71,12 +73,12 @@ def print_judged(judged: Judged) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("group", "posts", "precision", "recall", "F1"):
         table.add_column(name, justify="left" if name == "group" else "right")
-    for row in judged.groups:
+    for row in groups:
         numbers = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
         table.add_row(row["group"], str(row["posts"]), *numbers)
     console.print(table)
     table = Table("most confused", "taken for", "posts", box=None, pad_edge=False)
-    for true, taken, posts in judged.pairs:
+    for true, taken, posts in pairs:
         table.add_row(true, taken, str(posts))
     console.print()
     console.print(table)

@@ -7,6 +7,7 @@ than ``space``. Everything but `WORD` is in lower case.
 """
 
 import functools
+import itertools
 import re
 
 FIELDS = (
@@ -29,9 +30,9 @@ _PIECE = 4
 
 
 def words_and_fields(text: str) -> list[str]:
-    """All words of a post, and those of its header fields once more by field.
+    r"""All words of a post, and those of its header fields once more by field.
 
-    >>> words_and_fields("Subject: Re: X11\\n\\nC++")
+    >>> words_and_fields("Subject: Re: X11\n\nC++")
     ['subject', 're', 'x11', 'c', 'subject=re', 'subject=x11']
     """
     return _words(text) + _field_words(text)
@@ -44,7 +45,7 @@ def words_and_pairs(text: str) -> list[str]:
     ['space', 'the', 'final', 'space the', 'the final']
     """
     words = _words(text)
-    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
     return words + _field_words(text) + pairs
 
 
