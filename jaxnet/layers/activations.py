@@ -6,9 +6,11 @@ Each is a `Layer` value, not a function that makes one: write ``relu``, not
 ``relu()``.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxnet.layers.core import Layer, stateless
@@ -33,11 +35,13 @@ def activation(fn: Callable[[Array], Array], name: str | None = None) -> Layer:
 
 
 relu = activation(jax.nn.relu, "relu")
-leaky_relu = activation(jax.nn.leaky_relu, "leaky_relu")
+# jax.nn.leaky_relu has the gradient 1 at 0, where relu has 0 and PyTorch 0.01.
+leaky_relu = activation(lambda x: jnp.where(x > 0, x, 0.01 * x), "leaky_relu")
 elu = activation(jax.nn.elu, "elu")
-gelu = activation(jax.nn.gelu, "gelu")
+# The exact one, x * Phi(x), as in PyTorch, and not JAX's default approximation.
+gelu = activation(functools.partial(jax.nn.gelu, approximate=False), "gelu")
 silu = activation(jax.nn.silu, "silu")
-tanh = activation(jax.numpy.tanh, "tanh")
+tanh = activation(jnp.tanh, "tanh")
 sigmoid = activation(jax.nn.sigmoid, "sigmoid")
 softplus = activation(jax.nn.softplus, "softplus")
 softmax = activation(jax.nn.softmax, "softmax")
