@@ -13,7 +13,12 @@ from experiments.newsgroups.arrays import load_array, load_words, save_array
 from experiments.newsgroups.bags import BagFeatures, log_count_ratios
 from experiments.newsgroups.features import LsaFeatures
 from experiments.newsgroups.reading_vectors import read_vectors
-from experiments.newsgroups.tokens import pieces, words_and_fields, words_and_pairs
+from experiments.newsgroups.tokens import (
+    pieces,
+    words,
+    words_and_fields,
+    words_and_pairs,
+)
 from experiments.newsgroups.vectors import VectorFeatures
 
 POSTS = [
@@ -46,6 +51,7 @@ def test_header_fields_are_tokens_of_their_own_and_the_body_has_none():
 
 
 def test_pairs_and_pieces_come_as_often_as_in_the_text():
+    assert words("A b a") == ["a", "b", "a"]
     assert words_and_pairs("A b a b").count("a b") == 2
     assert pieces("cat cats c").count("<cat") == 2
     assert "<c>" in pieces("C")
@@ -63,9 +69,12 @@ def test_all_text_has_tokens_in_lower_case(text):
 
 def test_lsa_is_the_projection_on_singular_vectors_of_tfidf():
     lsa = LsaFeatures.fit(POSTS, dimensions=2)
-    settings = {"max_df": 0.5}
-    train, terms = sklearn_tfidf(POSTS, words_and_fields, POSTS, **settings)
-    fresh, _ = sklearn_tfidf(POSTS, words_and_fields, FRESH, **settings)
+    vectorizer = TfidfVectorizer(
+        analyzer=words, sublinear_tf=True, min_df=2, max_df=0.5
+    ).fit(POSTS)
+    terms = vectorizer.get_feature_names_out()
+    vectorizer.idf_ = vectorizer.idf_**2
+    train, fresh = (vectorizer.transform(texts).toarray() for texts in (POSTS, FRESH))
     assert lsa.terms == list(terms)
     _, _, directions = np.linalg.svd(train, full_matrices=False)
     signs = np.sign((lsa.components * directions[:2]).sum(axis=1))

@@ -23,15 +23,15 @@ from experiments.newsgroups.arrays import (
     save_words,
 )
 from experiments.newsgroups.standardizing import Standardizer, directions
-from experiments.newsgroups.tokens import words_and_fields
+from experiments.newsgroups.tokens import words
 
 DIMENSIONS = 300
 """As many as the lecture's word vectors have."""
 
-TERMS = 60_000
-"""How many of the most frequent tokens are kept."""
+TERMS = 30_000
+"""How many of the most frequent words are kept."""
 
-_ITERATIONS = 4
+_ITERATIONS = 2
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class LsaFeatures:
     the training texts.
 
     Attributes:
-      terms: the tokens that are known, in the order of the columns.
-      idf: inverse document frequencies, (terms,).
+      terms: the words that are known, in the order of the columns.
+      idf: inverse document frequencies, squared, (terms,).
       components: right singular vectors, (dimensions, terms).
       standardizer: of the scaled z of the training texts.
     """
@@ -65,13 +65,14 @@ class LsaFeatures:
     ) -> Self:
         """Learns features from training texts.
 
-        TF-IDF is ``(1 + log tf) (1 + log((1 + texts) / (1 + df)))`` in rows of length
-        1, for tokens that are in at least two texts and at most half of them.
+        TF-IDF is ``(1 + log tf) (1 + log((1 + texts) / (1 + df)))^2`` in rows of
+        length 1, for words that are in at least two texts and at most half of them.
+        Without the square, common words take up most of the dimensions.
 
         Args:
           texts: of the training set.
           dimensions: of the features. There are fewer for fewer texts or terms.
-          terms: the largest number of tokens to keep.
+          terms: the largest number of words to keep.
           seed: of the randomized singular value decomposition.
 
         Raises:
@@ -82,23 +83,27 @@ class LsaFeatures:
           al., *Finding Structure with Randomness*, 2011, algorithm 4.4.
         """
         from sklearn.decomposition import TruncatedSVD
+        from threadpoolctl import threadpool_limits
 
         half = max(0.5, 2 / max(len(texts), 2))
-        vectorizer = _vectorizer(min_df=2, max_df=half, max_features=terms)
+        counter = _counter(min_df=2, max_df=half, max_features=terms)
         try:
-            tfidf = vectorizer.fit_transform(texts)
+            counts = counter.fit_transform(texts)
         except ValueError as error:
             raise ValueError(
                 f"the {len(texts)} training texts have too little in common: no word "
                 f"is in two of them, and in at most half ({error})."
             ) from error
-        svd = TruncatedSVD(
-            min(dimensions, *tfidf.shape), n_iter=_ITERATIONS, random_state=seed
-        )
-        z, known = directions(svd.fit_transform(tfidf))
+        df = np.bincount(counts.indices, minlength=counts.shape[1])
+        idf = np.square(1 + np.log((1 + len(texts)) / (1 + df))).astype(np.float32)
+        dimensions = min(dimensions, *counts.shape)
+        svd = TruncatedSVD(dimensions, n_iter=_ITERATIONS, random_state=seed)
+        # Its matrices are narrow: threads that wait for one another take longer.
+        with threadpool_limits(1):
+            z, known = directions(svd.fit_transform(_tfidf(counts, idf)))
         return cls(
-            vectorizer.get_feature_names_out().tolist(),
-            vectorizer.idf_.astype(np.float32),
+            counter.get_feature_names_out().tolist(),
+            idf,
             np.asarray(svd.components_, np.float32),
             Standardizer.fit(z[known]),
         )
@@ -112,9 +117,8 @@ class LsaFeatures:
         """Features of texts, float32 (texts, dimensions)."""
         if not texts:
             return np.zeros((0, self.dimensions), np.float32)
-        vectorizer = _vectorizer(vocabulary=self.terms)
-        vectorizer.idf_ = self.idf
-        z, known = directions(vectorizer.transform(texts) @ self.components.T)
+        counts = _counter(vocabulary=self.terms).transform(texts)
+        z, known = directions(_tfidf(counts, self.idf) @ self.components.T)
         return self.standardizer.transform(z, known)
 
     def save(self, folder: Path) -> None:
@@ -138,12 +142,16 @@ class LsaFeatures:
         return cls(terms, idf, components, Standardizer.load(folder, len(components)))
 
 
-def _vectorizer(**settings: Any) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _counter(**settings: Any) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
 
-    settings |= {
-        "analyzer": words_and_fields,
-        "sublinear_tf": True,
-        "dtype": np.float32,
-    }
-    return TfidfVectorizer(**settings)
+    settings |= {"analyzer": words, "dtype": np.float32}
+    return CountVectorizer(**settings)
+
+
+def _tfidf(counts: Any, idf: np.ndarray) -> Any:
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    weighting = TfidfTransformer(sublinear_tf=True)
+    weighting.idf_ = idf
+    return weighting.transform(counts)

@@ -29,13 +29,22 @@ _FIELD = re.compile(rf"^({'|'.join(FIELDS)}):(.*)$", re.MULTILINE)
 _PIECE = 4
 
 
+def words(text: str) -> list[str]:
+    """All words of a text.
+
+    >>> words("Re: X11, C++")
+    ['re', 'x11', 'c']
+    """
+    return WORD.findall(text.lower())
+
+
 def words_and_fields(text: str) -> list[str]:
     r"""All words of a post, and those of its header fields once more by field.
 
     >>> words_and_fields("Subject: Re: X11\n\nC++")
     ['subject', 're', 'x11', 'c', 'subject=re', 'subject=x11']
     """
-    return _words(text) + _field_words(text)
+    return words(text) + _field_words(text)
 
 
 def words_and_pairs(text: str) -> list[str]:
@@ -44,9 +53,8 @@ def words_and_pairs(text: str) -> list[str]:
     >>> words_and_pairs("Space, the final")
     ['space', 'the', 'final', 'space the', 'the final']
     """
-    words = _words(text)
-    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
-    return words + _field_words(text) + pairs
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words(text))]
+    return words_and_fields(text) + pairs
 
 
 def pieces(text: str) -> list[str]:
@@ -56,13 +64,9 @@ def pieces(text: str) -> list[str]:
     ['<orb', 'orbi', 'rbit', 'bits', 'its>', '<3>']
     """
     found = []
-    for word in _words(text):
+    for word in words(text):
         found += _pieces_of(word)
     return found + _field_words(text)
-
-
-def _words(text: str) -> list[str]:
-    return WORD.findall(text.lower())
 
 
 def _field_words(text: str) -> list[str]:
