@@ -10,6 +10,7 @@ import scipy.optimize
 import jaxnet
 from experiments.newsgroups import best
 from experiments.newsgroups.arrays import save_array
+from experiments.newsgroups.tokens import words_and_pairs
 from jaxnet.layers import Bag
 
 WORDS = {0: "moon orbit rocket", 1: "puck goalie ice", 2: "disk drive cable"}
@@ -67,6 +68,20 @@ def test_a_seed_is_a_model_and_a_loaded_one_is_the_same(model, tmp_path):
         loaded.predict_log_probabilities(TEST[0]),
         model.predict_log_probabilities(TEST[0]),
     )
+
+
+def test_more_slack_and_more_posts_are_less_decay(monkeypatch):
+    def size(slack, times):
+        view = best.View(words_and_pairs, slack)
+        monkeypatch.setattr(best, "VIEWS", {"words": view})
+        texts, labels = TRAIN
+        trained = best.train_best(
+            texts * times, np.tile(labels, times), 3, key=jax.random.key(0)
+        )
+        return np.linalg.norm(trained.tables[0])
+
+    assert size(0.01, 1) < 0.7 * size(1.0, 1)
+    assert size(0.01, 1) < 0.7 * size(0.01, 8)
 
 
 def test_files_that_do_not_fit_one_another_are_refused(model, tmp_path):
