@@ -9,12 +9,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int
 
 from jaxnet.types import Batch, PRNGKey
 
 
-def example_count(data: PyTree, *, name: str = "data") -> int:
+def example_count(data: Batch, *, name: str = "data") -> int:
     """The number of examples, which all arrays of ``data`` have to share.
 
     Args:

@@ -6,7 +6,6 @@ spreads. So values are checked once, on the host, before training.
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
 from jaxnet.checks import check_int
 from jaxnet.data.batching import example_count
@@ -68,7 +67,7 @@ def check_labels(labels: np.ndarray | jax.Array, classes: int) -> None:
         )
 
 
-def unpack(data: Batch, *, name: str = "data") -> tuple[PyTree, ...]:
+def unpack(data: Batch, *, name: str = "data") -> tuple[Batch, ...]:
     """``(x, y)`` or ``(x, y, weights)`` as a tuple, whatever else is refused."""
     if isinstance(data, tuple | list) and len(data) in (2, 3):
         return tuple(data)

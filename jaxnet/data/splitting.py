@@ -4,20 +4,19 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
 from jaxnet.checks import check_key, check_number
 from jaxnet.data.batching import example_count
-from jaxnet.types import PRNGKey
+from jaxnet.types import Batch, PRNGKey
 
 
 def split(
-    data: PyTree,
+    data: Batch,
     key: PRNGKey,
     fractions: Sequence[float],
     *,
     stratify: np.ndarray | jax.Array | None = None,
-) -> tuple[PyTree, ...]:
+) -> tuple[Batch, ...]:
     """Shuffles the examples and cuts them into parts.
 
     Args:
