@@ -83,8 +83,11 @@ def check_names(what: str, names: Iterable[str], allowed: Iterable[str]) -> None
 
 def check_int(name: str, value: object, *, at_least: int = 1) -> None:
     """Raises ValueError unless ``value`` is an int of at least ``at_least``."""
-    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if is_int and int(value) >= at_least:  # pyright: ignore[reportArgumentType]
+    if (
+        isinstance(value, int | np.integer)
+        and not isinstance(value, bool)
+        and int(value) >= at_least
+    ):
         return
     hint = ""
     if isinstance(value, float | np.floating | jax.Array):

@@ -40,6 +40,7 @@ class Mean(NamedTuple):
     """
 
     total: Float[Array, "*members"]
+    # It hides tuple.count, which nobody calls on two sums.
     count: Float[Array, "*members"]  # pyright: ignore[reportIncompatibleMethodOverride]
 
 

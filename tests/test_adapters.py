@@ -154,7 +154,10 @@ def test_params_have_the_names_that_flax_gives(key):
 
 def test_linen_dropout_draws_from_the_key_as_flax_does_with_its_second_half(key):
     module, x = nn.Dropout(0.5), jnp.ones((50, 40))
-    kwargs = lambda train: {"deterministic": not train}  # noqa: E731
+
+    def kwargs(train):
+        return {"deterministic": not train}
+
     layer = from_linen(module, kwargs=kwargs)
     y, state = layer.apply((), (), x, train=True, key=jax.random.clone(key))
     rngs = {"dropout": jax.random.split(key)[1]}

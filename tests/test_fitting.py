@@ -189,9 +189,10 @@ def test_early_stopping_goes_back_to_the_best(key):
 
 
 def test_a_loss_that_is_not_finite_ends_training(key):
-    plain = lambda h: build(h)._replace(  # noqa: E731 - one build, used once
-        model=dense(1), optimizer=optax.sgd(h["learning_rate"])
-    )
+    def plain(h):
+        rule = optax.sgd(h["learning_rate"])
+        return build(h)._replace(model=dense(1), optimizer=rule)
+
     result = fit(plain, HYPERS | {"learning_rate": 1e9}, curve(), key=key, epochs=50)
     assert result.status == f"diverged at epoch {len(result.history['epoch'])}"
     assert len(result.history["epoch"]) < 50

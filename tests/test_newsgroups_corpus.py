@@ -42,7 +42,9 @@ TEXTS = [
     "x\ty\u2028z",
     "7",
 ]
-ROWS = [dict(zip(("text", "label_text"), row)) for row in zip(TEXTS, NAMES)]  # noqa: B905
+ROWS = [
+    {"text": text, "label_text": name} for text, name in zip(TEXTS, NAMES, strict=True)
+]
 LABELS = [2, 0, 0, 2, 1, 1, 2]
 
 
@@ -488,7 +490,7 @@ def test_whatever_byte_is_wrong_reading_ends_well_or_in_one_message(tmp_path, su
         try:
             read += len(read_file(path).texts) == len(TEXTS)
         except ValueError as error:
-            assert type(error) is ValueError  # noqa: PT017
+            assert type(error) is ValueError  # noqa: PT017 - or it reads, as it may
     assert read > 0  # A byte of a text, say.
 
 

@@ -180,7 +180,10 @@ def test_the_state_keeps_its_dtype_in_a_scan_with_a_traced_decay():
     def run(decay, epsilon):
         layer = batch_norm(decay=decay, epsilon=epsilon)
         params, state = layer.init(jax.random.key(0), x[0])
-        step = lambda state, x: layer.apply(params, state, x, train=True)[::-1]  # noqa: E731
+
+        def step(state, x):
+            return layer.apply(params, state, x, train=True)[::-1]
+
         return jax.lax.scan(step, state, x)
 
     state, y = run(jnp.float32(0.5), jnp.float32(1e-3))

@@ -119,7 +119,10 @@ def test_a_pool_can_be_differentiated_twice(pool):
     # sum(pool(x)**2) is quadratic near x, so its gradient is its Hessian times x.
     x = draw(7, 2)
     layer = pool((3,), stride=2, padding=1)
-    loss = lambda x: jnp.sum(run(layer, x) ** 2)  # noqa: E731
+
+    def loss(x):
+        return jnp.sum(run(layer, x) ** 2)
+
     gradient, product = jax.jvp(jax.grad(loss), (x,), (x,))
     chex.assert_trees_all_close(product, gradient, rtol=1e-5, atol=1e-6)
 
