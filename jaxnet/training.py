@@ -24,14 +24,18 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from jaxnet.checks import check_int
-from jaxnet.data.batching import epoch_order, example_count, in_chunks, take_rows
+from jaxnet.data.batching import in_chunks, take_rows
 from jaxnet.data.checking import unpack
+from jaxnet.epochs import run_epoch
 from jaxnet.layers.core import Layer
 from jaxnet.metrics import Mean, mean_of, merge
 from jaxnet.types import Batch, Hypers, Inputs, LossFn, ModelState, Params, PRNGKey
 
 EVALUATION_ROWS = 512
 """Examples at a time in evaluation, unless the task's batches are larger."""
+
+Rows = Int[Array, " rows"]
+"""Numbers of examples."""
 
 Metrics = dict[str, Mean]
 """Means by name, each kept as a sum and a count; see `jaxnet.metrics`."""
@@ -87,9 +91,11 @@ class Recipe(NamedTuple):
     Attributes:
       init: ``(hypers, key, data) -> state``; of the data only shapes are read.
       step: ``(hypers, state, batch, key) -> (state, metrics)``, one gradient step.
-      epoch: ``(hypers, state, data, key) -> (state, metrics)``, a shuffled pass
-        over the data, as one ``lax.scan`` of steps.
-      evaluate: ``(hypers, state, data) -> metrics``, on every example.
+      epoch: ``(hypers, state, data, key, rows=None) -> (state, metrics)``, a
+        shuffled pass over the data, or over these rows of them, as one ``lax.scan``
+        of steps.
+      evaluate: ``(hypers, state, data, rows=None) -> metrics``, on every example, or
+        on these rows.
       predict: ``(hypers, state, inputs) -> outputs``, for every example.
     """
 
@@ -131,33 +137,40 @@ def supervised(build: Build) -> Recipe:
         return _step(checked(build(hypers)), state, batch, key)
 
     def epoch(
-        hypers: Hypers, state: TrainState, data: Batch, key: PRNGKey
+        hypers: Hypers,
+        state: TrainState,
+        data: Batch,
+        key: PRNGKey,
+        rows: Rows | None = None,
     ) -> tuple[TrainState, Metrics]:
         task = checked(build(hypers))
-        order_key, noise_key = jax.random.split(key)
-        if task.batch_size is None:
-            return _step(task, state, data, jax.random.fold_in(noise_key, 0))
-        order = epoch_order(order_key, example_count(data), task.batch_size)
+        return run_epoch(
+            functools.partial(_step, task),
+            state,
+            data,
+            key,
+            batch_size=task.batch_size,
+            rows=rows,
+        )
 
-        def body(
-            state: TrainState, inputs: tuple[Int[Array, ""], Int[Array, " batch"]]
-        ) -> tuple[TrainState, Metrics]:
-            i, rows = inputs
-            step_key = jax.random.fold_in(noise_key, i)
-            return _step(task, state, take_rows(data, rows), step_key)
-
-        state, each = jax.lax.scan(body, state, (jnp.arange(len(order)), order))
-        return state, jax.tree.map(lambda a: a.sum(axis=0), each)
-
-    def evaluate(hypers: Hypers, state: TrainState, data: Batch) -> Metrics:
+    def evaluate(
+        hypers: Hypers, state: TrainState, data: Batch, rows: Rows | None = None
+    ) -> Metrics:
         task = checked(build(hypers))
 
-        def of_chunk(batch: Batch) -> Metrics:
+        def of_batch(batch: Batch) -> Metrics:
             x, *rest = unpack(batch)
             outputs, _ = task.model.apply(state.params, state.model_state, x)
             return _metrics(task, task.loss(outputs, *rest), outputs, rest)
 
-        parts = in_chunks(of_chunk, data, evaluation_rows(task))
+        def of_rows(rows: Rows) -> Metrics:
+            return of_batch(take_rows(data, rows))
+
+        chunk = evaluation_rows(task)
+        if rows is None:
+            parts = in_chunks(of_batch, data, chunk)
+        else:
+            parts = in_chunks(of_rows, rows, chunk)
         totals = [jax.tree.map(lambda a: a.sum(axis=0), part) for part in parts]
         return functools.reduce(merge, totals)
 

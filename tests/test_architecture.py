@@ -18,9 +18,9 @@ ROOMS = [
     ["layers.dropout", "layers.mlp", "layers.convolution", "layers.pooling"],
     ["layers.normalization", "layers.embedding", "layers.recurrent"],
     ["layers.nnx_state", "layers.adapters", "layers"],
-    ["data.batching", "data.checking", "data.splitting", "data.standardizing"],
+    ["data.shuffling", "data.batching", "data.checking", "data.splitting", "data.standardizing"],
     ["data.streaming", "data"],
-    ["training", "programs"],
+    ["epochs", "training", "programs"],
     ["stopping", "progress", "callbacks", "fitting"],
 ]
 ORDER = [f"jaxnet.{name}" for room in ROOMS for name in room]

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from jaxnet.data.shuffling import permutation
 from jaxnet.types import Batch, PRNGKey
 
 
@@ -71,7 +72,7 @@ def epoch_order(
             f"batch_size={batch_size} is larger than the data set of {examples} "
             f"examples, so an epoch has no step. Use at most {examples}."
         )
-    order = jax.random.permutation(key, examples)
+    order = permutation(key, examples)
     return order[: steps * batch_size].reshape(steps, batch_size)
 
 
