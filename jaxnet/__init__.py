@@ -2,7 +2,8 @@
 
 What is used most is here by name. The rest is in its module: more layers in
 ``jaxnet.layers``, losses in ``jaxnet.losses``, penalties in
-``jaxnet.regularization``, learning-rate schedules in ``jaxnet.schedules``.
+``jaxnet.regularization``, learning-rate schedules in ``jaxnet.schedules``, data that
+are streamed in ``jaxnet.data``, samplers and plans of sweeps in ``jaxnet.search``.
 """
 
 from jaxnet import (
@@ -13,15 +14,10 @@ from jaxnet import (
     metrics,
     regularization,
     schedules,
+    search,
 )
 from jaxnet.callbacks import tensorboard
-from jaxnet.data import (
-    check_data,
-    split,
-    standardizer_of,
-    stream_arrays,
-    stream_batches,
-)
+from jaxnet.data import split, standardizer_of
 from jaxnet.fitting import Fit, fit
 from jaxnet.layers import (
     Layer,
@@ -52,19 +48,29 @@ from jaxnet.losses import (
 )
 from jaxnet.metrics import accuracy
 from jaxnet.optimizers import optimizer
+from jaxnet.search import (
+    Halving,
+    choice,
+    integers,
+    log_integers,
+    log_uniform,
+    sweep,
+    uniform,
+)
 from jaxnet.stopping import EarlyStopping
 from jaxnet.training import Task, supervised
 
 __all__ = [
     "EarlyStopping",
     "Fit",
+    "Halving",
     "Layer",
     "Task",
     "accuracy",
     "activation",
     "batch_norm",
     "binary_cross_entropy",
-    "check_data",
+    "choice",
     "conv",
     "data",
     "dense",
@@ -76,8 +82,11 @@ __all__ = [
     "from_linen",
     "from_nnx",
     "initializers",
+    "integers",
     "layer_norm",
     "layers",
+    "log_integers",
+    "log_uniform",
     "losses",
     "lstm",
     "max_pool",
@@ -89,14 +98,15 @@ __all__ = [
     "relu",
     "residual",
     "schedules",
+    "search",
     "sequential",
     "sigmoid",
     "softmax_cross_entropy",
     "split",
     "standardizer_of",
-    "stream_arrays",
-    "stream_batches",
     "supervised",
+    "sweep",
     "tanh",
     "tensorboard",
+    "uniform",
 ]

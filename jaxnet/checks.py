@@ -93,7 +93,8 @@ def check_int(name: str, value: object, *, at_least: int = 1) -> None:
     if isinstance(value, float | np.floating | jax.Array):
         hint = (
             f" {name} shapes the program, so it has to be a Python int: a float "
-            "hyperparameter is traced and cannot be used here."
+            "hyperparameter is traced and cannot be used here. In the space of a sweep "
+            "write integers(low, high) or choice(...)."
         )
     raise ValueError(
         f"{name} should be an int of at least {at_least}, got {value!r}.{hint}"

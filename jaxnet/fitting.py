@@ -5,7 +5,6 @@ compiled call; between blocks there is progress, history, callbacks and early
 stopping, from numbers that come to the host in one transfer.
 """
 
-import functools
 import math
 import time
 from collections.abc import Sequence
@@ -13,18 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxnet import programs
 from jaxnet.callbacks import Callback, Report
 from jaxnet.checks import check_int, check_key
-from jaxnet.data.checking import check_data, check_labels, unpack
 from jaxnet.data.streaming import Stream
+from jaxnet.loading import check_classes, load, on_device
 from jaxnet.metrics import compute
-from jaxnet.programs import Program, Traced, program_of
+from jaxnet.programs import program_of
 from jaxnet.progress import progress_bar
-from jaxnet.stopping import Best, EarlyStopping, check_stopping, observe
+from jaxnet.stopping import Best, EarlyStopping, check_stopping, monitored, observe
 from jaxnet.training import Build, TrainState
 from jaxnet.types import Batch, Hypers, Inputs, Params, PRNGKey
 
@@ -60,13 +58,13 @@ class Fit:
     def predict(self, x: Inputs) -> Any:
         """The model's outputs, in evaluation mode, for every row of ``x``."""
         program, traced = program_of(self.build, self.hypers)
-        return programs.predict(program, traced, self.state, _on_device(x))
+        return programs.predict(program, traced, self.state, on_device(x))
 
     def evaluate(self, data: Batch | Stream) -> dict[str, float]:
         """Loss and metrics on every example of ``(x, y)`` or ``(x, y, weights)``."""
         program, traced = program_of(self.build, self.hypers)
-        data = _load("data", data)
-        _check_classes(program, traced, self.state, data)
+        data = load("data", data)
+        check_classes(program, traced, self.state, data)
         totals = programs.evaluate(program, traced, self.state, data)
         return _numbers(totals)
 
@@ -122,12 +120,12 @@ def fit(
         check_stopping(early_stopping)
     program, traced = program_of(build, hypers)
     init_key, train_key = jax.random.split(key)
-    train = _load("train", train)
+    train = load("train", train)
     state = programs.init(program, traced, init_key, _first_batch(train))
-    _check_classes(program, traced, state, train)
+    check_classes(program, traced, state, train)
     if validation is not None:
-        validation = _load("validation", validation)
-        _check_classes(program, traced, state, validation)
+        validation = load("validation", validation)
+        check_classes(program, traced, state, validation)
 
     rows: list[dict[str, float]] = []
     status, best, best_state = "running", Best(), None
@@ -156,7 +154,8 @@ def fit(
             if not math.isfinite(metrics["train_loss"]):
                 status = f"diverged at epoch {epoch}"
             elif early_stopping is not None:
-                best = observe(early_stopping, best, metrics, epoch)
+                value = monitored(early_stopping, metrics)
+                best = observe(early_stopping, best, value, epoch)
                 if best.stale == 0:
                     best_state = programs.copy_state(state)
                 elif best.stale >= early_stopping.patience:
@@ -169,15 +168,7 @@ def fit(
     history = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
     if best_state is None:
         return Fit(build, hypers, state, history, status, None)
-    return Fit(build, hypers, best_state, history, status, best.epoch)
-
-
-def _load(name: str, data: Batch | Stream) -> Batch | Stream:
-    """The data, checked and on the device; of a stream nothing is read."""
-    if isinstance(data, Stream):
-        return data
-    check_data(data, name=name)
-    return _on_device(unpack(data))
+    return Fit(build, hypers, best_state, history, status, int(best.epoch))
 
 
 def _first_batch(data: Batch | Stream) -> Batch:
@@ -187,27 +178,6 @@ def _first_batch(data: Batch | Stream) -> Batch:
     for batch in data.in_order(1):
         return batch
     raise ValueError("train is a stream that gave no batch: it is empty.")
-
-
-def _check_classes(
-    program: Program, traced: Traced, state: TrainState, data: Batch | Stream
-) -> None:
-    """Raises ValueError if targets are class labels that the outputs have not."""
-    if isinstance(data, Stream):
-        return
-    x, y, *_ = data
-    outputs = jax.eval_shape(
-        functools.partial(programs.predict, program), traced, state, x
-    )
-    if not (isinstance(outputs, jax.ShapeDtypeStruct) and isinstance(y, jax.Array)):
-        return
-    # Integers with one axis less than the outputs are classes.
-    if jnp.issubdtype(y.dtype, jnp.integer) and y.ndim == outputs.ndim - 1:
-        check_labels(y, outputs.shape[-1])
-
-
-def _on_device(tree: Any) -> Any:
-    return jax.tree.map(jnp.asarray, tree)
 
 
 def _numbers(metrics: Any) -> dict[str, float]:

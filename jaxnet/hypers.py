@@ -37,7 +37,7 @@ def split_hypers(hypers: Hypers) -> tuple[dict[str, jax.Array], Static]:
     """
     traced, static = {}, []
     for name, value in sorted(hypers.items()):
-        if _is_floating(value):
+        if is_traced(value):
             array = jnp.asarray(value, jnp.float32)
             if not isinstance(array, Tracer) and not jnp.isfinite(array).all():
                 raise ValueError(
@@ -73,7 +73,8 @@ class Named(dict[str, Any]):
         )
 
 
-def _is_floating(value: object) -> bool:
+def is_traced(value: object) -> bool:
+    """Whether a hyperparameter is an argument of the program: a float is."""
     if isinstance(value, float | np.floating):
         return True
     return isinstance(value, jax.Array | np.ndarray) and jnp.issubdtype(

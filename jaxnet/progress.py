@@ -6,13 +6,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(total: int, *, show: bool) -> Iterator[Callable[[int, str], None]]:
+def progress_bar(
+    total: int, *, show: bool, unit: str = "epoch"
+) -> Iterator[Callable[[int, str], None]]:
     """A bar on stderr for a loop that runs on the host.
 
     Args:
       total: how much there is to do.
       show: False for none. Without a terminal there is none in any case, so logs
         and pipes stay clean.
+      unit: what is counted.
 
     Yields:
       ``update(done, text)``, where ``text`` is shown behind the bar.
@@ -31,7 +34,7 @@ def progress_bar(total: int, *, show: bool) -> Iterator[Callable[[int, str], Non
     )
 
     columns = (
-        TextColumn("epoch"),
+        TextColumn(unit),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

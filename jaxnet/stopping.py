@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxnet.checks import check_choice, check_int, check_number
 
@@ -25,17 +29,17 @@ class EarlyStopping(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best value so far, and how long it has stood.
+    """The best value so far, and how long it has stood: of one run, or of many.
 
     Attributes:
-      value: in the metric's own units; None before the first.
+      value: in the metric's own units; NaN before the first.
       epoch: the number of epochs after which it was measured.
       stale: evaluations since then.
     """
 
-    value: float | None = None
-    epoch: int = 0
-    stale: int = 0
+    value: Any = math.nan
+    epoch: Any = 0
+    stale: Any = 0
 
 
 def check_stopping(rule: EarlyStopping) -> None:
@@ -44,20 +48,27 @@ def check_stopping(rule: EarlyStopping) -> None:
     check_number("early_stopping: min_delta", rule.min_delta, at_least=0.0)
 
 
-def observe(
-    rule: EarlyStopping, best: Best, metrics: Mapping[str, float], epoch: int
-) -> Best:
-    """The best after one more evaluation; ``stale`` is 0 if this one is it.
-
-    A value that is not finite is never better.
+def monitored(rule: EarlyStopping, metrics: Mapping[str, Any]) -> Any:
+    """The metric that the rule watches.
 
     Raises:
-      ValueError: if there is no metric of the monitored name.
+      ValueError: if there is no metric of that name.
     """
     check_choice("early_stopping: monitor", rule.monitor, metrics)
-    value = metrics[rule.monitor]
+    return metrics[rule.monitor]
+
+
+def observe(rule: EarlyStopping, best: Best, value: Any, epoch: Any) -> Best:
+    """The best after one more evaluation; ``stale`` is 0 if this one is it.
+
+    A value that is not finite is never better. Numbers and traced arrays will do.
+    """
+    xp = jnp if isinstance(value, jax.Array) else np
     sign = -1.0 if rule.maximize else 1.0
-    better = math.isfinite(value) and (
-        best.value is None or sign * value < sign * best.value - rule.min_delta
+    gain = sign * (best.value - value)
+    better = xp.isfinite(value) & (xp.isnan(best.value) | (gain > rule.min_delta))
+    return Best(
+        xp.where(better, value, best.value),
+        xp.where(better, epoch, best.epoch),
+        xp.where(better, 0, best.stale + 1),
     )
-    return Best(value, epoch, 0) if better else best._replace(stale=best.stale + 1)

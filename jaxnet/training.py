@@ -29,7 +29,16 @@ from jaxnet.data.checking import unpack
 from jaxnet.epochs import run_epoch
 from jaxnet.layers.core import Layer
 from jaxnet.metrics import Mean, mean_of, merge
-from jaxnet.types import Batch, Hypers, Inputs, LossFn, ModelState, Params, PRNGKey
+from jaxnet.types import (
+    Batch,
+    Hypers,
+    Inputs,
+    Leaf,
+    LossFn,
+    ModelState,
+    Params,
+    PRNGKey,
+)
 
 EVALUATION_ROWS = 512
 """Examples at a time in evaluation, unless the task's batches are larger."""
@@ -73,13 +82,13 @@ class TrainState:
     """All that a training step changes.
 
     Attributes:
-      step: the number of steps taken.
+      step: the number of steps taken, int32.
       params: what the gradient is taken of.
       model_state: what the layers keep, such as running statistics.
       opt_state: what the optimizer keeps, such as momentum.
     """
 
-    step: Int[Array, ""]
+    step: Leaf
     params: Params
     model_state: ModelState
     opt_state: optax.OptState

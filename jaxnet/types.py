@@ -37,3 +37,9 @@ LossFn: TypeAlias = Callable[..., Float[Array, ""]]
 
 Initializer: TypeAlias = Callable[..., Array]
 """``(key, shape, dtype) -> array``, as in ``jax.nn.initializers``."""
+
+Device: TypeAlias = Any
+"""A ``jax.Device``."""
+
+Leaf: TypeAlias = Any
+"""An array that is a leaf of a PyTree, or what JAX puts in its place while it works."""

@@ -7,6 +7,8 @@ import jax
 import jaxtyping
 import pytest
 
+# Sweeps are tested on as many devices as they ask for, up to this number.
+jax.config.update("jax_num_cpu_devices", 8)
 # (batch,) - (batch, 1) is an error and not a (batch, batch) array.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # A key used twice is an error, and so is an old-style uint32 key.

@@ -21,7 +21,13 @@ ROOMS = [
     ["data.shuffling", "data.batching", "data.checking", "data.splitting", "data.standardizing"],
     ["data.streaming", "data"],
     ["epochs", "training", "programs"],
-    ["stopping", "progress", "callbacks", "fitting"],
+    ["stopping", "loading", "progress", "callbacks", "fitting"],
+    ["statistics", "figures"],
+    ["search.space", "search.samplers", "search.refining"],
+    ["search.members", "search.engine", "search.grouping", "search.memory"],
+    ["search.folding", "search.planning", "search.halving", "search.ranking"],
+    ["search.tables", "search.running", "search.drawing", "search.report"],
+    ["search.results", "search.sweeping", "search.asking", "search"],
 ]
 ORDER = [f"jaxnet.{name}" for room in ROOMS for name in room]
 

@@ -405,13 +405,13 @@ DATA = [
     ),
     Bad(
         "an iterator for a stream",
-        lambda: jaxnet.stream_batches(iter([(X, Y)])),
+        lambda: jaxnet.data.stream_batches(iter([(X, Y)])),
         TypeError,
         ("iterator", "empty after one epoch", "a list"),
     ),
     Bad(
         "a stream without batches",
-        lambda: fit(jaxnet.stream_batches([])),
+        lambda: fit(jaxnet.data.stream_batches([])),
         ValueError,
         ("train", "no batch"),
     ),

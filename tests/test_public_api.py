@@ -10,7 +10,7 @@ import pytest
 
 import jaxnet
 
-PACKAGES = [jaxnet, jaxnet.layers, jaxnet.losses, jaxnet.data]
+PACKAGES = [jaxnet, jaxnet.layers, jaxnet.losses, jaxnet.data, jaxnet.search]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

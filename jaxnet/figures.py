@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from experiments.common.statistics import mean_interval
+from jaxnet.statistics import mean_interval
 
 # Okabe & Ito's palette, told apart with every common kind of colour blindness.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"

@@ -1,0 +1,328 @@
+"""`plan`: everything about a sweep that is known before it runs.
+
+    plan = jaxnet.search.plan(build, space, train, validation, key=key, trials=256,
+                              epochs=50)
+    print(plan)
+
+shows the groups, the members, how many are trained at a time and why, and the
+memory. `sweep` plans first, and refuses what cannot be.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxnet.checks import check_int, check_key
+from jaxnet.data.streaming import Stream
+from jaxnet.loading import check_classes, load
+from jaxnet.search.folding import fold_rows
+from jaxnet.search.grouping import Group, group_settings
+from jaxnet.search.members import AXIS, Data, Layout
+from jaxnet.search.memory import (
+    available,
+    bytes_of,
+    cpu_chunk,
+    state_shapes,
+    working_set,
+)
+from jaxnet.search.samplers import Sampler, random
+from jaxnet.search.space import Space
+from jaxnet.stopping import EarlyStopping, check_stopping
+from jaxnet.training import Build
+from jaxnet.types import Batch, Device, Hypers, PRNGKey
+
+
+@dataclass(frozen=True)
+class PlannedGroup:
+    """One program, and the members that it trains.
+
+    Attributes:
+      group: the settings.
+      members: how many: settings times seeds times folds.
+      layout: how they are laid out on the devices.
+      slots: members that there is room for, a multiple of devices times chunk.
+      working_set: bytes that a training step of one member goes through.
+      bytes: that the group takes on all devices.
+    """
+
+    group: Group
+    members: int
+    layout: Layout
+    slots: int
+    working_set: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it runs.
+
+    Attributes:
+      build: hyperparameters to the task.
+      space: what the settings were drawn from; None for settings that were given.
+      settings: one for each trial.
+      seeds: runs of each setting, which have their seeds in common.
+      folds: parts of the training data that are held out in turn; 1 for none.
+      key: of the sweep. The key of a run is ``fold_in(key, seed)``.
+      epochs: passes over the training data.
+      every: epochs in a block.
+      early_stopping: when a member stops; None for never.
+      data: on all devices.
+      groups: one for each program.
+      devices: all of them.
+      bytes: that everything takes on all devices: an estimate.
+      available: bytes that there are.
+    """
+
+    build: Build
+    space: Space | None
+    settings: list[dict[str, Any]]
+    seeds: int
+    folds: int
+    key: PRNGKey
+    epochs: int
+    every: int
+    early_stopping: EarlyStopping | None
+    data: Data
+    groups: list[PlannedGroup]
+    devices: list[Device]
+    bytes: int
+    available: int
+
+    @property
+    def members(self) -> int:
+        """How many runs: settings times seeds times folds."""
+        return len(self.settings) * self.seeds * self.folds
+
+    def __str__(self) -> str:
+        kinds = ", ".join(sorted({d.device_kind for d in self.devices}))
+        runs = [f"{len(self.settings)} settings", f"{self.seeds} seeds"]
+        if self.folds > 1:
+            runs.append(f"{self.folds} folds")
+        lines = [
+            f"{' x '.join(runs)} = {self.members:,} members, {self.epochs} epochs each",
+            f"{len(self.devices)} devices ({kinds}); {_size(self.bytes)} of "
+            f"{_size(self.available)} memory",
+        ]
+        for i, one in enumerate(self.groups, start=1):
+            static = ", ".join(f"{k}={v}" for k, v in one.group.program.static)
+            lines.append(
+                f"program {i}: {one.members:,} members"
+                + (f" with {static}" if static else "")
+                + f", {one.layout.chunk} at a time on each device: {_reason(one)}"
+            )
+        return "\n".join(lines)
+
+
+def plan(
+    build: Build,
+    space: Space | Sequence[Hypers],
+    train: Batch,
+    validation: Batch | None = None,
+    *,
+    key: PRNGKey,
+    epochs: int,
+    trials: int | None = None,
+    seeds: int = 1,
+    folds: int = 1,
+    sampler: Sampler = random,
+    every: int = 1,
+    early_stopping: EarlyStopping | None = None,
+    chunk: int | Literal["auto"] = "auto",
+    devices: int | Sequence[Device] | None = None,
+    memory: int | None = None,
+) -> Plan:
+    """Plans a sweep: the arguments are those of `sweep`, which says what they are.
+
+    Args:
+      build: as in `sweep`, like all that follow.
+      space: likewise.
+      train: likewise.
+      validation: likewise.
+      key: likewise.
+      epochs: likewise.
+      trials: likewise.
+      seeds: likewise.
+      folds: likewise.
+      sampler: likewise.
+      every: likewise.
+      early_stopping: likewise.
+      chunk: likewise.
+      devices: likewise.
+      memory: likewise.
+
+    Returns:
+      The plan. Nothing was compiled for it.
+
+    Raises:
+      ValueError: if arguments, data or hyperparameters do not fit together, or would
+        take more memory than there is.
+    """
+    check_key(key)
+    for name, value in {"seeds": seeds, "folds": folds, "every": every}.items():
+        check_int(name, value)
+    check_int("epochs", epochs)
+    if epochs % every:
+        raise ValueError(
+            f"epochs should be a multiple of every={every}, so that all blocks have "
+            f"the same length, got {epochs}."
+        )
+    if early_stopping is not None:
+        check_stopping(early_stopping)
+    settings_key, runs_key = jax.random.split(key)
+    settings = _settings(space, trials, sampler, settings_key)
+    used = _devices(devices)
+    mesh = Mesh(np.array(used), (AXIS,))
+    groups = group_settings(build, settings)
+    data = _load(train, validation, folds, runs_key, mesh)
+    planned = [
+        _plan_group(
+            group,
+            data,
+            len(group.trials) * seeds * folds,
+            functools.partial(Layout, mesh, every=every, early_stopping=early_stopping),
+            chunk,
+        )
+        for group in groups
+    ]
+    total = sum(one.bytes for one in planned) + bytes_of(data) * len(used)
+    limit = available(used) if memory is None else memory
+    result = Plan(
+        build=build,
+        space=space if isinstance(space, Mapping) else None,
+        settings=settings,
+        seeds=seeds,
+        folds=folds,
+        key=runs_key,
+        epochs=epochs,
+        every=every,
+        early_stopping=early_stopping,
+        data=data,
+        groups=planned,
+        devices=used,
+        bytes=total,
+        available=limit,
+    )
+    if total > limit:
+        raise ValueError(
+            f"this sweep would take about {_size(total)}, and there are "
+            f"{_size(limit)}. Use fewer trials or seeds, a smaller chunk, or more "
+            f"devices. The plan:\n{result}"
+        )
+    return result
+
+
+def _settings(
+    space: Space | Sequence[Hypers], trials: int | None, sampler: Sampler, key: PRNGKey
+) -> list[dict[str, Any]]:
+    if isinstance(space, Mapping):
+        if trials is None:
+            raise ValueError(
+                "trials: say how many settings to draw from the space, such as "
+                "trials=64."
+            )
+        return sampler(space, trials, key)
+    if trials is not None:
+        raise ValueError(
+            f"trials={trials} is for a space to draw from, and there are "
+            f"{len(space)} settings given. Leave it out."
+        )
+    settings = [dict(setting) for setting in space]
+    if not settings:
+        raise ValueError("space: got no setting. Give at least one.")
+    return settings
+
+
+def _devices(devices: int | Sequence[Device] | None) -> list[Device]:
+    if devices is None:
+        return jax.local_devices()
+    if not isinstance(devices, int):
+        return list(devices)
+    check_int("devices", devices)
+    there = jax.local_devices()
+    if devices > len(there):
+        raise ValueError(
+            f"devices={devices} are more than the {len(there)} there are. A CPU is as "
+            "many as jax.config.update('jax_num_cpu_devices', n) says before JAX "
+            "starts."
+        )
+    return there[:devices]
+
+
+def _load(
+    train: Batch, validation: Batch | None, folds: int, key: PRNGKey, mesh: Mesh
+) -> Data:
+    if isinstance(train, Stream) or isinstance(validation, Stream):
+        raise ValueError(
+            "a sweep needs its data in device memory, got a Stream. Pass arrays, or "
+            "use fit, which trains on streams."
+        )
+    data = Data(load("train", train))
+    if validation is not None:
+        if folds > 1:
+            raise ValueError(
+                f"folds={folds} validates on parts of train, and there are validation "
+                "data as well. Leave out one of them."
+            )
+        data = data._replace(validation=load("validation", validation))
+    if folds > 1:
+        train_rows, held_rows = fold_rows(data.train, folds, key)
+        data = data._replace(train_rows=train_rows, held_rows=held_rows)
+    return jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
+
+
+def _plan_group(
+    group: Group, data: Data, members: int, layout: Any, chunk: int | str
+) -> PlannedGroup:
+    traced = {name: jnp.asarray(column[0]) for name, column in group.traced.items()}
+    program = group.program
+    state = state_shapes(program, traced, data.train)
+    for part in (data.train, data.validation):
+        if part is not None:
+            check_classes(program, traced, state, part)
+    working = working_set(program, traced, state, data.train)
+    one: Layout = layout(1)
+    devices = one.mesh.devices.ravel()
+    on_each = -(-members // len(devices))
+    if chunk == "auto":
+        largest = cpu_chunk(working)
+        if devices[0].platform != "cpu":
+            # An accelerator is fastest with all that fit, and half of it is enough.
+            largest = max(1, available(list(devices)) // len(devices) // 2 // working)
+    else:
+        check_int("chunk", chunk)
+        largest = int(chunk)
+    # Chunks of one size, with as little room left in the last as can be.
+    chunks = -(-on_each // min(largest, on_each))
+    one = layout(-(-on_each // chunks))
+    slots = len(devices) * chunks * one.chunk
+    kept = bytes_of(state) * (1 if one.early_stopping is None else 2)
+    in_use = len(devices) * one.chunk * working
+    return PlannedGroup(group, members, one, slots, working, slots * kept + in_use)
+
+
+def _reason(one: PlannedGroup) -> str:
+    """Why a group has the chunk that it has."""
+    working, devices = _size(one.working_set), one.layout.mesh.devices.ravel()
+    if one.layout.chunk * len(devices) >= one.members:
+        return f"all there are (a step of one goes through {working})"
+    if devices[0].platform != "cpu":
+        return f"what fits (a step of one goes through {working})"
+    if one.layout.chunk == 1:
+        return f"a step goes through {working}, which fills a core by itself"
+    return f"a step of one goes through {working}, and these share a core's cache"
+
+
+def _size(count: float | int) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -1,0 +1,196 @@
+"""A group of members on its way: what is on the devices, and which member is where."""
+
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jaxnet.search.engine import SEGMENT, train_members
+from jaxnet.search.members import AXIS, Members, init_members
+from jaxnet.search.planning import Plan, PlannedGroup
+
+CALL_SECONDS = 0.5
+"""How long a call should take, so that there is progress to be seen."""
+
+
+class Running:
+    """The members of one group, from the first epoch to the last.
+
+    Attributes:
+      ids: of its members, (members,): ``(trial * seeds + seed) * folds + fold``.
+      order: the place in ``ids`` of the member at each slot; -1 for none, (slots,).
+      active: whether each member trains on, (members,).
+      bad_step: likewise, as in `Members`.
+      epochs: likewise.
+      best_epoch: likewise; 0 without early stopping.
+      members: on the devices, by slots; there after `init`.
+    """
+
+    members: Members
+
+    def __init__(self, plan: Plan, planned: PlannedGroup):
+        self._plan, self._planned = plan, planned
+        mesh = planned.layout.mesh
+        self._stacked = NamedSharding(mesh, PartitionSpec(AXIS))
+        self._same = NamedSharding(mesh, PartitionSpec())
+        trials = planned.group.trials
+        seed, fold = np.divmod(np.arange(plan.seeds * plan.folds), plan.folds)
+        of_trial = seed * plan.folds + fold
+        self.ids = (trials[:, None] * len(of_trial) + of_trial).ravel()
+        count = len(self.ids)
+        self.active = np.ones(count, bool)
+        self.bad_step = np.zeros(count, int)
+        self.epochs = np.zeros(count, int)
+        self.best_epoch = np.zeros(count, int)
+        self.order = self._deal(np.arange(count), np.arange(0))
+        self._chunks = self._needed()
+        # An empty slot trains nothing: it may look like any member.
+        slots = np.maximum(self.order, 0)
+        place, of = np.divmod(slots, len(of_trial))
+        self._start = jax.device_put(
+            (
+                {name: column[place] for name, column in planned.group.traced.items()},
+                seed[of].astype(np.int32),
+                fold[of].astype(np.int32),
+            ),
+            self._stacked,
+        )
+        self._key = jax.device_put(plan.key, self._same)
+
+    def lowered(self) -> list[Any]:
+        """Its programs, traced but not compiled."""
+        program, layout = self._planned.group.program, self._planned.layout
+        start = (*self._start, self._key, self._plan.data.train)
+        init = init_members.lower(program, layout, *start)
+        members = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=self._stacked),
+            init.out_info,
+        )
+        numbers = [self._number(0)] * 3
+        return [
+            train_members.lower(
+                program, layout, members, self._plan.data, self._key, *numbers
+            ),
+            init,
+        ]
+
+    def init(self) -> None:
+        """Makes the members' first states."""
+        planned = self._planned
+        start = (*self._start, self._key, self._plan.data.train)
+        members = init_members(planned.group.program, planned.layout, *start)
+        active = jax.device_put(self.order >= 0, self._stacked)
+        self.members = replace(members, active=active)
+
+    def train(
+        self, first: int, last: int, record: Callable[[np.ndarray, int, Any], None]
+    ) -> None:
+        """Trains the active members for the epochs in [first, last).
+
+        Args:
+          first: epochs done before.
+          last: epochs done afterwards.
+          record: called after every call with the members' ids, the number of their
+            first block and the metrics, each (members, blocks).
+        """
+        every, blocks = self._planned.layout.every, 1
+        while first < last and self.active.any():
+            blocks = min(blocks, (last - first) // every)
+            start = time.perf_counter()
+            self.members, curves = train_members(
+                self._planned.group.program,
+                self._planned.layout,
+                self.members,
+                self._plan.data,
+                self._key,
+                *map(self._number, (first, blocks, self._chunks)),
+            )
+            curves = jax.device_get(curves)
+            seconds = time.perf_counter() - start
+            there = self.order >= 0
+            at = self.order[there]
+            rows = {name: rows[there, :blocks] for name, rows in curves.items()}
+            ids, block = self.ids[at], first // every
+            first += blocks * every
+            self._look()
+            record(ids, block, rows)
+            blocks = max(1, min(SEGMENT, int(blocks * CALL_SECONDS / seconds)))
+
+    def slots(self) -> np.ndarray:
+        """Where each member is now, (members,)."""
+        there = np.flatnonzero(self.order >= 0)
+        return there[np.argsort(self.order[there])]
+
+    def stop(self, ids: np.ndarray) -> None:
+        """Stops members, of which some may be of another group."""
+        self.active &= ~np.isin(self.ids, ids)
+        active = np.append(self.active, False)[self.order]
+        on_devices = jax.device_put(active, self._stacked)
+        self.members = replace(self.members, active=on_devices)
+        self._gather()
+
+    def _look(self) -> None:
+        """Brings to the host who goes on."""
+        members = self.members
+        best = 0 if members.best is None else members.best.epoch
+        news = (members.active, members.bad_step, members.epochs, best)
+        active, bad_step, epochs, best = jax.device_get(news)
+        there = self.order >= 0
+        at = self.order[there]
+        self.bad_step[at], self.epochs[at] = bad_step[there], epochs[there]
+        self.best_epoch[at] = np.broadcast_to(best, there.shape)[there]
+        self.active[at] = active[there] & (bad_step[there] == 0)
+        self._gather()
+
+    def _gather(self) -> None:
+        """Moves the active members to the front, if that saves a tenth of the work."""
+        needed = self._needed()
+        if needed > 0.9 * self._chunks:
+            return
+        order = self._deal(np.flatnonzero(self.active), np.flatnonzero(~self.active))
+        # Where each of them is now; empty slots stay empty, wherever they are from.
+        now = {member: slot for slot, member in enumerate(self.order) if member >= 0}
+        empty = iter(np.flatnonzero(self.order < 0))
+        slots = [now[m] if m >= 0 else next(empty) for m in order]
+        # One array at a time: only the largest is there twice.
+        place = jax.device_put(np.array(slots), self._same)
+        self.members = jax.tree.map(
+            lambda a: _take(a, place, self._stacked), self.members
+        )
+        self.order, self._chunks = order, needed
+
+    def _deal(self, active: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """An order that gives each device as many active members as the others."""
+        devices = self._planned.layout.mesh.size
+        dealt = np.full((devices, self._planned.slots // devices), -1)
+        for i in range(devices):
+            mine = active[i::devices]
+            dealt[i, : len(mine)] = mine
+        order = dealt.ravel()
+        order[np.flatnonzero(order < 0)[: len(others)]] = others
+        return order
+
+    def _needed(self) -> int:
+        """Chunks of each device that hold all the active members."""
+        layout = self._planned.layout
+        return -(-int(self.active.sum()) // (layout.mesh.size * layout.chunk))
+
+    def _number(self, value: int) -> jax.Array:
+        return jax.device_put(np.int32(value), self._same)
+
+
+def compile_all(lowered: list[Any]) -> None:
+    """Compiles programs, as many at a time as there are cores; JAX keeps them."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda program: program.compile(), lowered))
+
+
+@functools.partial(jax.jit, static_argnames="sharding")
+def _take(array: Any, place: jax.Array, sharding: NamedSharding) -> Any:
+    return jax.lax.with_sharding_constraint(array[place], sharding)
