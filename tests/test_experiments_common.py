@@ -19,7 +19,7 @@ import scipy.stats
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from experiments.common import figures, reports, results
+from experiments.common import reports, results
 from experiments.common.cli import Options, parse, track
 from experiments.common.options import (
     check_fields,
@@ -29,6 +29,7 @@ from experiments.common.options import (
     seeds_option,
 )
 from experiments.common.statistics import Interval, mean_interval, paired_difference
+from jaxnet import figures
 
 
 @dataclass(frozen=True)

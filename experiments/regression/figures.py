@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.common.figures import (
+from experiments.common.statistics import Interval, mean_interval
+from experiments.regression import sine
+from experiments.regression.capacity import Net, best, verdict
+from experiments.regression.config import Config
+from jaxnet.figures import (
     BLACK,
     BLUE,
     GREEN,
@@ -19,10 +23,6 @@ from experiments.common.figures import (
     legend_above,
     plain_log,
 )
-from experiments.common.statistics import Interval, mean_interval
-from experiments.regression import sine
-from experiments.regression.capacity import Net, best, verdict
-from experiments.regression.config import Config
 
 if TYPE_CHECKING:
     from experiments.regression import diabetes

@@ -106,6 +106,44 @@ def train_members(
     return on_devices(members, data, key, first, blocks, chunks)
 
 
+@functools.partial(jax.jit, static_argnames="layout", donate_argnames="members")
+def swap_members(
+    layout: Layout, members: Members, places: Int[Array, "2 pairs"]
+) -> Members:
+    """Lets members change places, across devices as well.
+
+    Args:
+      layout: of the devices.
+      members: used up: its buffers hold the new ones afterwards.
+      places: the slots of each pair; no slot is in two pairs with different ones.
+    """
+
+    def on_device(members: Members, places: Array) -> Members:
+        count = len(members.active)
+        local = places - jax.lax.axis_index(AXIS) * count
+        here = (local >= 0) & (local < count)
+        # Out of range, and so left out, for members of other devices.
+        at = jnp.where(here, local, count)
+
+        def swap(a: Array) -> Array:
+            shape = (*here.shape, *(1,) * (a.ndim - 1))
+            mine = jnp.where(here.reshape(shape), a[jnp.minimum(at, count - 1)], 0)
+            rows = jax.lax.psum(mine, AXIS).astype(a.dtype)
+            return a.at[at].set(rows[::-1], mode="drop")
+
+        return jax.tree.map(swap, members)
+
+    stacked, same = PartitionSpec(AXIS), PartitionSpec()
+    on_devices = jax.shard_map(
+        on_device,
+        mesh=layout.mesh,
+        in_specs=(stacked, same),
+        out_specs=stacked,
+        check_vma=False,
+    )
+    return on_devices(members, places)
+
+
 def _train_member(
     program: Program,
     layout: Layout,

@@ -14,49 +14,23 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxnet.checks import check_int, check_key
 from jaxnet.data.streaming import Stream
-from jaxnet.loading import check_classes, load
+from jaxnet.loading import load
 from jaxnet.search.folding import fold_rows
-from jaxnet.search.grouping import Group, group_settings
+from jaxnet.search.grouping import group_settings
+from jaxnet.search.layouts import PlannedGroup, plan_group, reason, size_text
 from jaxnet.search.members import AXIS, Data, Layout
-from jaxnet.search.memory import (
-    available,
-    bytes_of,
-    cpu_chunk,
-    state_shapes,
-    working_set,
-)
+from jaxnet.search.memory import available, bytes_of
 from jaxnet.search.samplers import Sampler, random
+from jaxnet.search.showing import shown
 from jaxnet.search.space import Space
 from jaxnet.stopping import EarlyStopping, check_stopping
 from jaxnet.training import Build
 from jaxnet.types import Batch, Device, Hypers, PRNGKey
-
-
-@dataclass(frozen=True)
-class PlannedGroup:
-    """One program, and the members that it trains.
-
-    Attributes:
-      group: the settings.
-      members: how many: settings times seeds times folds.
-      layout: how they are laid out on the devices.
-      slots: members that there is room for, a multiple of devices times chunk.
-      working_set: bytes that a training step of one member goes through.
-      bytes: that the group takes on all devices.
-    """
-
-    group: Group
-    members: int
-    layout: Layout
-    slots: int
-    working_set: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -107,15 +81,15 @@ class Plan:
             runs.append(f"{self.folds} folds")
         lines = [
             f"{' x '.join(runs)} = {self.members:,} members, {self.epochs} epochs each",
-            f"{len(self.devices)} devices ({kinds}); {_size(self.bytes)} of "
-            f"{_size(self.available)} memory",
+            f"{len(self.devices)} devices ({kinds}); {size_text(self.bytes)} of "
+            f"{size_text(self.available)} memory",
         ]
         for i, one in enumerate(self.groups, start=1):
-            static = ", ".join(f"{k}={v}" for k, v in one.group.program.static)
+            static = ", ".join(f"{k}={shown(v)}" for k, v in one.group.program.static)
             lines.append(
                 f"program {i}: {one.members:,} members"
                 + (f" with {static}" if static else "")
-                + f", {one.layout.chunk} at a time on each device: {_reason(one)}"
+                + f", {one.layout.chunk} at a time on each device: {reason(one)}"
             )
         return "\n".join(lines)
 
@@ -182,7 +156,7 @@ def plan(
     groups = group_settings(build, settings)
     data = _load(train, validation, folds, runs_key, mesh)
     planned = [
-        _plan_group(
+        plan_group(
             group,
             data,
             len(group.trials) * seeds * folds,
@@ -211,8 +185,8 @@ def plan(
     )
     if total > limit:
         raise ValueError(
-            f"this sweep would take about {_size(total)}, and there are "
-            f"{_size(limit)}. Use fewer trials or seeds, a smaller chunk, or more "
+            f"this sweep would take about {size_text(total)}, and there are "
+            f"{size_text(limit)}. Use fewer trials or seeds, a smaller chunk, or more "
             f"devices. The plan:\n{result}"
         )
     return result
@@ -275,54 +249,3 @@ def _load(
         train_rows, held_rows = fold_rows(data.train, folds, key)
         data = data._replace(train_rows=train_rows, held_rows=held_rows)
     return jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
-
-
-def _plan_group(
-    group: Group, data: Data, members: int, layout: Any, chunk: int | str
-) -> PlannedGroup:
-    traced = {name: jnp.asarray(column[0]) for name, column in group.traced.items()}
-    program = group.program
-    state = state_shapes(program, traced, data.train)
-    for part in (data.train, data.validation):
-        if part is not None:
-            check_classes(program, traced, state, part)
-    working = working_set(program, traced, state, data.train)
-    one: Layout = layout(1)
-    devices = one.mesh.devices.ravel()
-    on_each = -(-members // len(devices))
-    if chunk == "auto":
-        largest = cpu_chunk(working)
-        if devices[0].platform != "cpu":
-            # An accelerator is fastest with all that fit, and half of it is enough.
-            largest = max(1, available(list(devices)) // len(devices) // 2 // working)
-    else:
-        check_int("chunk", chunk)
-        largest = int(chunk)
-    # Chunks of one size, with as little room left in the last as can be.
-    chunks = -(-on_each // min(largest, on_each))
-    one = layout(-(-on_each // chunks))
-    slots = len(devices) * chunks * one.chunk
-    kept = bytes_of(state) * (1 if one.early_stopping is None else 2)
-    in_use = len(devices) * one.chunk * working
-    return PlannedGroup(group, members, one, slots, working, slots * kept + in_use)
-
-
-def _reason(one: PlannedGroup) -> str:
-    """Why a group has the chunk that it has."""
-    working, devices = _size(one.working_set), one.layout.mesh.devices.ravel()
-    if one.layout.chunk * len(devices) >= one.members:
-        return f"all there are (a step of one goes through {working})"
-    if devices[0].platform != "cpu":
-        return f"what fits (a step of one goes through {working})"
-    if one.layout.chunk == 1:
-        return f"a step goes through {working}, which fills a core by itself"
-    return f"a step of one goes through {working}, and these share a core's cache"
-
-
-def _size(count: float | int) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

@@ -47,6 +47,8 @@ def rank_trials(
       maximize: whether more is better.
     """
     means = scores.mean(axis=1) * (-1.0 if maximize else 1.0)
+    # A score may be infinite though every step was finite.
+    means = np.where(np.isfinite(means), means, np.nan)
     trained = np.where(halved == 0, np.iinfo(np.int64).max, halved)
     # The last key counts most.
     return np.lexsort((means, -trained, np.isnan(means)))

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from jaxnet.search.space import (
+from jaxnet.search.dimensions import (
     LARGEST,
     LARGEST_INT,
     SMALLEST,
@@ -23,11 +23,9 @@ from jaxnet.search.space import (
     Dimension,
     Number,
     Range,
-    Space,
-    check_space,
     differ,
-    varying,
 )
+from jaxnet.search.space import Space, check_space, varying
 
 Edge: TypeAlias = Literal["low", "high"]
 

@@ -10,6 +10,7 @@ result.to_frame()                # one row a member, for pandas
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -211,6 +212,26 @@ class Sweep:
     def to_curves(self) -> Any:
         """A pandas table with one row for each member, block and metric."""
         return tables.curves_frame(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Writes a page, in one file, that says in words and figures what came out.
+
+        It answers what is asked after every search: whether the best lies at an edge,
+        what share diverged and why, how far seeds and settings differ, what matters,
+        and what to search next. Its parts are in ``jaxnet.search.reporting``.
+
+        Args:
+          path: of the file, such as ``report.html``; it is written over.
+
+        Raises:
+          ModuleNotFoundError: if matplotlib or scipy is not installed.
+        """
+        try:
+            from jaxnet.search.reporting import write_report
+        except ModuleNotFoundError as error:
+            error.add_note("Install it with: pip install matplotlib scipy")
+            raise
+        return write_report(self, path)
 
     def __str__(self) -> str:
         return tables.render(self)

@@ -1,6 +1,5 @@
 """A group of members on its way: what is on the devices, and which member is where."""
 
-import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +10,10 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxnet.search.engine import SEGMENT, train_members
+from jaxnet.search.engine import SEGMENT, swap_members, train_members
+from jaxnet.search.layouts import SWAPPED, PlannedGroup
 from jaxnet.search.members import AXIS, Members, init_members
-from jaxnet.search.planning import Plan, PlannedGroup
+from jaxnet.search.planning import Plan
 
 CALL_SECONDS = 0.5
 """How long a call should take, so that there is progress to be seen."""
@@ -48,7 +48,13 @@ class Running:
         self.bad_step = np.zeros(count, int)
         self.epochs = np.zeros(count, int)
         self.best_epoch = np.zeros(count, int)
-        self.order = self._deal(np.arange(count), np.arange(0))
+        # As many for each device; what is left over is empty.
+        devices = mesh.size
+        dealt = np.full((devices, planned.slots // devices), -1)
+        for i in range(devices):
+            mine = np.arange(i, count, devices)
+            dealt[i, : len(mine)] = mine
+        self.order = dealt.ravel()
         self._chunks = self._needed()
         # An empty slot trains nothing: it may look like any member.
         slots = np.maximum(self.order, 0)
@@ -150,31 +156,27 @@ class Running:
 
     def _gather(self) -> None:
         """Moves the active members to the front, if that saves a tenth of the work."""
+        layout, slots = self._planned.layout, self._planned.slots
         needed = self._needed()
         if needed > 0.9 * self._chunks:
             return
-        order = self._deal(np.flatnonzero(self.active), np.flatnonzero(~self.active))
-        # Where each of them is now; empty slots stay empty, wherever they are from.
-        now = {member: slot for slot, member in enumerate(self.order) if member >= 0}
-        empty = iter(np.flatnonzero(self.order < 0))
-        slots = [now[m] if m >= 0 else next(empty) for m in order]
-        # One array at a time: only the largest is there twice.
-        place = jax.device_put(np.array(slots), self._same)
-        self.members = jax.tree.map(
-            lambda a: _take(a, place, self._stacked), self.members
+        in_front = np.arange(slots) % (slots // layout.mesh.size) < (
+            needed * layout.chunk
         )
-        self.order, self._chunks = order, needed
-
-    def _deal(self, active: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """An order that gives each device as many active members as the others."""
-        devices = self._planned.layout.mesh.size
-        dealt = np.full((devices, self._planned.slots // devices), -1)
-        for i in range(devices):
-            mine = active[i::devices]
-            dealt[i, : len(mine)] = mine
-        order = dealt.ravel()
-        order[np.flatnonzero(order < 0)[: len(others)]] = others
-        return order
+        active = np.append(self.active, False)[self.order]
+        behind = np.flatnonzero(active & ~in_front)
+        holes = np.flatnonzero(~active & in_front)[: len(behind)]
+        # In turns, since those that move are on all devices for a moment.
+        turn = max(1, slots // (SWAPPED * layout.mesh.size))
+        for start in range(0, len(behind), turn):
+            a, b = behind[start : start + turn], holes[start : start + turn]
+            self.order[a], self.order[b] = self.order[b], self.order[a]
+            # Filled up with members that change places with themselves.
+            rest = np.zeros(turn - len(a), int)
+            both = np.stack([np.append(a, rest), np.append(b, rest)])
+            places = jax.device_put(both.astype(np.int32), self._same)
+            self.members = swap_members(layout, self.members, places)
+        self._chunks = needed
 
     def _needed(self) -> int:
         """Chunks of each device that hold all the active members."""
@@ -189,8 +191,3 @@ def compile_all(lowered: list[Any]) -> None:
     """Compiles programs, as many at a time as there are cores; JAX keeps them."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda program: program.compile(), lowered))
-
-
-@functools.partial(jax.jit, static_argnames="sharding")
-def _take(array: Any, place: jax.Array, sharding: NamedSharding) -> Any:
-    return jax.lax.with_sharding_constraint(array[place], sharding)

@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxnet.checks import check_int, check_key
-from jaxnet.search.space import Choice, Space, check_space, plain, varying
+from jaxnet.search.dimensions import Choice, plain
+from jaxnet.search.space import Space, check_space, varying
 from jaxnet.types import PRNGKey
 
 Setting: TypeAlias = dict[str, Any]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxnet.search.space import plain
+from jaxnet.search.dimensions import plain
+from jaxnet.search.showing import shown
 
 SHOWN = 10
 """Trials in the table for the terminal."""
@@ -80,7 +81,7 @@ def render(result: Any) -> str:
     names = [
         name
         for name in sorted({name for setting in result.settings for name in setting})
-        if len({_text(setting.get(name)) for setting in plan.settings}) > 1
+        if len({shown(setting.get(name)) for setting in plan.settings}) > 1
     ]
     interval = "95 % interval" if each > 1 else ""
     table = Table(box=None, pad_edge=False)
@@ -96,7 +97,7 @@ def render(result: Any) -> str:
         table.add_row(
             str(i + 1),
             str(trial),
-            *(_text(setting.get(name)) for name in names),
+            *(shown(setting.get(name)) for name in names),
             f"{score.mean:.4g}",
             f"{score.low:.4g} to {score.high:.4g}" if known else "",
             _statuses(status[i * each : (i + 1) * each]),
@@ -127,19 +128,12 @@ def _statuses(each: list[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
-def _text(value: Any) -> str:
-    value = plain(value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return getattr(value, "__name__", None) or str(value)
-
-
 def _cell(value: Any) -> Any:
     """A value that a column of a file can hold."""
     value = plain(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return _text(value)
+    return shown(value)
 
 
 def _pandas() -> Any:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxnet.search.explaining import Cause, Influence, causes, influences
+from jaxnet.search.dimensions import Choice
 from jaxnet.search.refining import Edge, Refined, edges, refine
-from jaxnet.search.space import Choice
-from jaxnet.search.trials import Trials, trials_of
+from jaxnet.search.reporting.explaining import Cause, Influence, causes, influences
+from jaxnet.search.reporting.trials import Trials, trials_of
 from jaxnet.statistics import Interval, mean_interval, paired_difference
 
 
@@ -36,8 +36,9 @@ class Training(NamedTuple):
     """How the runs of the best setting went, by their mean curve.
 
     Attributes:
-      late_gain: the improvement from the last tenth but one of the blocks to the
-        last, as a share of the whole improvement after the first block.
+      late_epochs: a tenth of the epochs, or a block if that is longer.
+      late_gain: the improvement in these at the end, from as many before them, as a
+        share of the whole improvement after the first block.
       improving: whether that is above 2 %, and seen over the runs if there are more.
       best_epoch: where what is validated on is best.
       epochs: that all runs have.
@@ -46,6 +47,7 @@ class Training(NamedTuple):
         10 %, and the training loss goes on falling.
     """
 
+    late_epochs: int
     late_gain: float
     improving: bool
     best_epoch: int
@@ -187,6 +189,7 @@ def _training(result: Any, trials: Trials) -> Training | None:
     train = np.asarray(runs.curves["train_loss"][mine, :blocks], float).mean(axis=0)
     overfits = best + 1 <= 0.8 * blocks and rise > 0.1 and train[-1] < train[best]
     return Training(
+        late_epochs=tenth * every,
         late_gain=late,
         improving=late > 0.02 and (each == 1 or low > 0),
         best_epoch=(best + 1) * every,

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from jaxnet.search.space import Choice, Dimension
-from jaxnet.search.trials import Trials
+from jaxnet.search.dimensions import Choice, Dimension
+from jaxnet.search.reporting.trials import Trials
 
 SEPARATES = 0.8
 """How well a cause has to tell diverged trials from others, at most 1."""

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from jaxnet.checks import check_choice
 from jaxnet.figures import BLACK, GREY, ORANGE, figure, legend_above
-from jaxnet.search.scales import (
+from jaxnet.search.reporting.scales import (
     Scores,
     coordinates,
     label_of,
@@ -24,7 +24,8 @@ from jaxnet.search.scales import (
     set_axis,
     set_ticks,
 )
-from jaxnet.search.trials import Trials, shown, trials_of
+from jaxnet.search.reporting.trials import Trials, trials_of
+from jaxnet.search.showing import shown
 
 MANY = 500
 """From so many trials on they are drawn as pixels, which keeps a file small."""
@@ -78,9 +79,11 @@ def draw_parallel(result: Any, stem: Path) -> Path:
         ticks = [marks(trials.varied[name]) for name in names]
         ticks.append(score_marks(scores) if feasible.any() else [])
         for i, of_axis in enumerate(ticks):
-            _draw_axis(ax, i, of_axis)
+            _draw_axis(ax, float(i), of_axis)
         if not feasible.all():
-            _draw_axis(ax, x[-1], [(beyond, "diverged")], start=beyond, end=beyond)
+            _draw_axis(
+                ax, float(x[-1]), [(beyond, "diverged")], start=beyond, end=beyond
+            )
         titles = [label_of(name) for name in (*names, trials.monitor)]
         ax.set_xticks(x, titles, rotation=20 if max(map(len, titles)) > 15 else 0)
         low, high = min(0.0, lines.min()), max(1.0, lines.max())
@@ -182,9 +185,9 @@ def _draw_dots(
         **look,
     )
     if not feasible.all():
-        cross = {"marker": "x", "color": GREY, "linewidths": 1.2, **look}
-        points = [a[~feasible] for a in at]
-        ax.scatter(*points, s=0.5 * size, label="diverged", **cross)
+        cross = {"marker": "x", "color": GREY, "linewidths": 1.2}
+        ax.scatter(*(a[~feasible] for a in at), s=0.5 * size, **cross, **look)
+        ax.scatter([], [], s=35, label="diverged", **cross)
     if feasible.any():
         ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 2.5}
         ax.scatter(*(a[:1] for a in at), s=size + 130, label="best", **ring)

@@ -26,8 +26,8 @@ from jaxnet.figures import (
     figure,
     legend_above,
 )
-from jaxnet.search.relating import draw_heatmap, draw_parallel
-from jaxnet.search.scales import (
+from jaxnet.search.reporting.relating import draw_heatmap, draw_parallel
+from jaxnet.search.reporting.scales import (
     ROUND,
     Scores,
     coordinates,
@@ -37,7 +37,7 @@ from jaxnet.search.scales import (
     set_axis,
     set_ticks,
 )
-from jaxnet.search.trials import Trials, spreads, trials_of
+from jaxnet.search.reporting.trials import Trials, spreads, trials_of
 from jaxnet.statistics import mean_interval
 
 __all__ = ["draw_axes", "draw_curves", "draw_heatmap", "draw_parallel"]
@@ -102,16 +102,17 @@ def _draw_points(
 ) -> None:
     feasible, off, cut = trials.feasible, scores.off, trials.stopped
     y, many = np.clip(trials.means, scores.low, scores.high), len(x) > MANY
-    size, alpha = (30, 0.8) if len(x) <= 200 else (14, 0.6 if not many else 0.35)
-    look = {"rasterized": many, "linewidths": 0}
+    size, alpha = (30, 0.8) if len(x) <= 200 else (14, 0.35 if many else 0.6)
     for chosen, color, marker, label in (
         (feasible & ~off & cut, SKY, "o", "stopped early"),
         (feasible & ~off & ~cut, BLUE, "o", "trained to the end"),
-        (off, BLUE, "v" if trials.maximize else "^", "off the scale"),
+        (off, PURPLE, "v" if trials.maximize else "^", "off the scale"),
     ):
         if chosen.any():
-            points = {"s": size, "color": color, "marker": marker, "label": label}
-            ax.scatter(x[chosen], y[chosen], alpha=alpha, **points, **look)
+            look = {"color": color, "marker": marker, "linewidths": 0}
+            points = {"s": size, "alpha": alpha, "rasterized": many}
+            ax.scatter(x[chosen], y[chosen], **points, **look)
+            ax.scatter([], [], s=30, label=label, **look)
     if len(x) <= WITH_BARS and trials.scores.shape[1] > 1:
         for i in np.flatnonzero(feasible & ~off):
             _, low, high = mean_interval(trials.scores[i])
@@ -124,9 +125,10 @@ def _draw_points(
         edge, strip = (0.0, STRIP) if trials.maximize else (1.0 - STRIP, 1.0)
         ax.axhspan(*_in_axes(ax, (edge, strip)), color="#F3F3F3", linewidth=0, zorder=0)
         (at,) = _in_axes(ax, (edge + 0.5 * STRIP if not trials.maximize else 0.05,))
-        bad = x[~feasible]
-        cross = {"marker": "x", "color": BLACK, "linewidths": 1.2, "rasterized": many}
-        ax.scatter(bad, np.full(len(bad), at), s=28, label="diverged", **cross)
+        cross = {"marker": "x", "color": BLACK, "linewidths": 1.2, "s": 28}
+        faint = {"alpha": 0.2 if many else 1.0, "rasterized": many}
+        ax.scatter(x[~feasible], np.full(sum(~feasible), at), **cross, **faint)
+        ax.scatter([], [], label="diverged", **cross)
     if feasible.any():
         star = {"marker": "*", "color": ORANGE, "edgecolors": "white", "zorder": 5}
         ax.scatter(x[:1], y[:1], s=230, linewidths=0.8, label="best", **star)
@@ -169,27 +171,28 @@ def _base(name: str) -> str:
     return name.removeprefix("train_").removeprefix("validation_")
 
 
-def _draw_panel(ax: Axes, result: Any, trials: Trials, base: str, n: int) -> None:
+def _draw_panel(ax: Axes, result: Any, trials: Trials, base: str, best: int) -> None:
     curves, every = result.runs.curves, result.plan.every
     count, each = trials.scores.shape
     members = trials.numbers[:, None] * each + np.arange(each)
-    parts = [part for part in ("validation", "train") if f"{part}_{base}" in curves]
-    x = (np.arange(curves[f"{parts[0]}_{base}"].shape[1]) + 1) * every
-    colored = min(n, 5, int(trials.feasible.sum()))
+    parts = [n for n in (f"validation_{base}", f"train_{base}", base) if n in curves]
+    x = (np.arange(curves[parts[0]].shape[1]) + 1) * every
+    colored = min(best, 5, int(trials.feasible.sum()))
     marker = "o" if len(x) == 1 else None
-    shown_values = []
+    faint_values, best_values = [np.zeros(0)], [np.zeros(0)]
     for part in parts:
-        rows = np.asarray(curves[f"{part}_{base}"], float)[members]
+        rows = np.asarray(curves[part], float)[members]
         means = rows.mean(axis=1)
         if part == parts[0]:
             faint = np.stack([np.broadcast_to(x, means.shape), means], axis=2)
-            alpha = float(np.clip(20 / count, 0.06, 0.5))
+            alpha = float(np.clip(20 / count, 0.02, 0.5))
             look = {"colors": GREY, "linewidths": 0.8, "rasterized": count > MANY}
-            label = "others" if count > colored else None
             ax.add_collection(
-                LineCollection(list(faint[colored:]), alpha=alpha, label=label, **look)
+                LineCollection(list(faint[colored:]), alpha=alpha, **look)
             )
-            shown_values.append(means)
+            if count > colored:
+                ax.plot([], [], color=GREY, linewidth=0.8, label="others")
+            faint_values.append(means.ravel())
         for i in range(colored):
             color = (ORANGE, BLUE, GREEN, PURPLE, YELLOW)[i]
             style, label = ("-", f"rank {i + 1}") if part == parts[0] else ("--", None)
@@ -198,27 +201,30 @@ def _draw_panel(ax: Axes, result: Any, trials: Trials, base: str, n: int) -> Non
         if colored and each > 1 and part == parts[0]:
             ends = np.array([mean_interval(column)[1:] for column in rows[0].T]).T
             ax.fill_between(x, *ends, color=ORANGE, alpha=0.2, linewidth=0)
-        shown_values.append(means[:colored])
+        best_values.append(means[:colored].ravel())
     if not colored:
         ax.text(0.5, 0.5, "all trials diverged", transform=ax.transAxes, ha="center")
     elif len(parts) == 2:
         ax.plot([], [], "--", color=BLACK, label="training")
         ax.plot([], [], "-", color=BLACK, label="validation")
-    _set_curve_limits(ax, np.concatenate([v.ravel() for v in shown_values]))
+    _set_curve_limits(ax, *map(np.concatenate, (faint_values, best_values)))
     ax.xaxis.set_major_locator(MaxNLocator(8, steps=ROUND, integer=True))
     ax.set(xlabel="epoch", ylabel=label_of(base))
     ax.set_xlim(0 if len(x) > 1 else 0.5 * x[0], 1.02 * x[-1] if len(x) > 1 else None)
 
 
-def _set_curve_limits(ax: Axes, values: Float[np.ndarray, " values"]) -> None:
-    """Limits by most of the values: those of a run that explodes are left out."""
-    values = values[np.isfinite(values)]
-    if not values.size:
+def _set_curve_limits(
+    ax: Axes, every: Float[np.ndarray, " n"], best: Float[np.ndarray, " m"]
+) -> None:
+    """Limits that hold the best, and most of the others: not those that explode."""
+    every, best = every[np.isfinite(every)], best[np.isfinite(best)]
+    if not every.size:
         ax.set_yticks([])
         return
-    low, first, third, high = np.quantile(values, [0.0, 0.05, 0.95, 1.0])
+    first, third = np.quantile(every, [0.25, 0.75])
     apart = 1.5 * (third - first)
-    low, high = max(low, first - apart), min(high, third + apart)
+    ends = [max(every.min(), first - apart), min(every.max(), third + apart)]
+    low, high = min([ends[0], *best]), max([ends[1], *best])
     if low > 0 and spreads(np.array([low, high])):
         ax.set_yscale("log")
         ax.set_ylim(low / 1.2, high * 1.2)

@@ -10,9 +10,10 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from jaxnet.figures import plain_log
-from jaxnet.search.explaining import influences
-from jaxnet.search.space import Choice, Dimension
-from jaxnet.search.trials import Trials, shown, spreads
+from jaxnet.search.dimensions import Choice, Dimension
+from jaxnet.search.reporting.explaining import influences
+from jaxnet.search.reporting.trials import Trials, spreads
+from jaxnet.search.showing import shown
 
 JITTER = 0.5
 """How far apart trials with the same choice are drawn: this part of its place."""

@@ -1,6 +1,5 @@
 """The trials of a sweep as arrays: what its figures and its report are made of."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jaxnet.search.space import Choice, Dimension, Range, plain, varying
+from jaxnet.search.dimensions import Choice, Dimension, Range, plain
+from jaxnet.search.space import varying
 
 FACTOR = 20.0
 """Numbers above 0 whose largest is this many times the smallest get a log scale."""
-
-_LONGEST = 24
-"""Letters of a name or value that are shown."""
 
 
 @dataclass(frozen=True)
@@ -117,43 +114,9 @@ def trials_of(result: Any) -> Trials:
 def spreads(values: Float[np.ndarray, " values"]) -> bool:
     """Whether values, of which some may be NaN, are best seen on a log scale."""
     values = values[np.isfinite(values)]
-    return (
-        values.size > 1
-        and values.min() > 0
-        and bool(values.max() >= FACTOR * values.min())
-    )
-
-
-def printable(text: str) -> str:
-    """Text on one line, without what a page or a figure could not hold."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def shown(value: Any, longest: int = _LONGEST) -> str:
-    """A value, or a name, in few letters.
-
-    >>> shown(0.0123456), shown("tanh"), shown((64, 32)), shown(None)
-    ('0.01235', 'tanh', '(64, 32)', 'none')
-    """
-    value = plain(value)
-    if value is None:
-        return "none"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    name = getattr(value, "__name__", None) or getattr(value, "name", None)
-    if isinstance(name, str):
-        text = name
-    elif isinstance(value, tuple):
-        text = f"({', '.join(shown(v) for v in value)})"
-    else:
-        text = without_addresses(str(value))
-    text = printable(text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def without_addresses(text: str) -> str:
-    """What Python says of an object, without where in memory it was."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    if values.size == 0 or values.min() <= 0:
+        return False
+    return bool(values.max() >= FACTOR * values.min())
 
 
 def _searched(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -166,11 +129,11 @@ def _searched(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _dimension(values: list[Any]) -> Dimension:
-    numbers = all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in values
-    )
-    if not numbers:
+    types = {type(value) for value in values}
+    if not types <= {int, float}:
         return Choice(tuple(values))
-    integer = all(isinstance(value, int) for value in values)
     log = spreads(np.array(values, float))
-    return Range(min(values), max(values), log, integer)
+    try:
+        return Range(min(values), max(values), log, integer=types == {int})
+    except ValueError:  # They are too close to be a range, or too large.
+        return Choice(tuple(values))
