@@ -19,15 +19,14 @@ from jaxnet import figures
 from jaxnet.search import (
     Halving,
     choice,
-    drawing,
     integers,
     log_uniform,
     plan,
     refine,
-    relating,
     sweep,
     uniform,
 )
+from jaxnet.search.reporting import drawing, relating
 from jaxnet.search.reporting.report import diagnose, write_report
 from jaxnet.search.reporting.spelling import space_in_code
 from jaxnet.search.reporting.trials import trials_of
