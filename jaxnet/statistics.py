@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-Values = Sequence[float] | np.ndarray
+Values = Sequence[float] | Sequence[int] | np.ndarray
 
 
 class Interval(NamedTuple):

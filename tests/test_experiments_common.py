@@ -28,8 +28,8 @@ from experiments.common.options import (
     seed_option,
     seeds_option,
 )
-from experiments.common.statistics import Interval, mean_interval, paired_difference
 from jaxnet import figures
+from jaxnet.statistics import Interval, mean_interval, paired_difference
 
 
 @dataclass(frozen=True)

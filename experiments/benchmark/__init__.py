@@ -16,26 +16,33 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from experiments.benchmark import mlp_epoch, startup
+from experiments.benchmark import mlp_epoch, scaling, small_nets, startup
+from experiments.benchmark.case import Case
 from experiments.benchmark.turns import take_turns
 from experiments.common.cli import parse
-from experiments.common.figures import BLUE, GREY, figure
 from experiments.common.options import check_fields, option
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase
+from jaxnet.figures import BLUE, GREY, figure
 
-CASES = {"mlp_epoch": mlp_epoch, "startup": startup}
-"""Each module has CONTESTANTS, the first of them ours, TARGETS and a UNIT.
-
-A contestant is a function that prepares, and returns the function that measures.
-"""
+MODULES = {
+    "mlp_epoch": mlp_epoch,
+    "startup": startup,
+    "small_nets": small_nets,
+    "scaling": scaling,
+}
+CASES: dict[str, Case] = {
+    name: case for module in MODULES.values() for name, case in module.CASES.items()
+}
 
 
 @dataclass(frozen=True)
 class Config:
     """Which cases, and how often."""
 
-    only: Literal["all", "mlp_epoch", "startup"] = option("all", "which case to run")
+    only: Literal["all", "mlp_epoch", "startup", "small_nets", "scaling"] = option(
+        "all", "which cases to run"
+    )
     repeats: int = option(9, "turns of each contestant", quick=3, at_least=1)
 
     def __post_init__(self):
@@ -45,22 +52,23 @@ class Config:
 def run(config: Config) -> Outcome:
     """Runs the cases and compares the first contestant of each with the others."""
     metrics, checks, seconds, times = {}, [], {}, {}
-    for name in CASES if config.only == "all" else [config.only]:
-        case = CASES[name]
+    cases = CASES if config.only == "all" else MODULES[config.only].CASES
+    for name, case in cases.items():
         with phase(seconds, name):
-            turns = take_turns(name, case.CONTESTANTS, config.repeats)
+            turns = take_turns(name, case.contestants, config.repeats)
         times[name] = turns
-        ours = next(iter(case.CONTESTANTS))
+        ours = next(iter(case.contestants))
         for contestant, its in turns.items():
-            metrics[f"{name}: {contestant}, seconds"] = statistics.median(its)
+            metrics[f"{name}: {contestant}, {case.unit}"] = statistics.median(its)
             if contestant == ours:
                 continue
             ratios = [a / b for a, b in zip(turns[ours], its, strict=True)]
             label = f"{name}: {ours} / {contestant}"
             metrics[label] = statistics.median(ratios)
             metrics.setdefault("ranges", {})[label] = [min(ratios), max(ratios)]
-            limit = case.TARGETS[contestant]
-            checks.append(check(label, metrics[label], "<=", limit))
+            if contestant in case.targets:
+                limit = case.targets[contestant]
+                checks.append(check(label, metrics[label], "<=", limit))
     return Outcome(metrics, checks, {}, seconds, partial(_draw, times))
 
 
@@ -75,9 +83,18 @@ def _draw(times: dict[str, dict[str, list[float]]], out: Path) -> list[Path]:
         with figure(out / name, size=(8.0, 1.2 + 0.6 * len(turns))) as (_, ax):
             for row, (contestant, its) in enumerate(turns.items()):
                 color = BLUE if row == 0 else GREY
-                ax.barh(contestant, statistics.median(its), color=color, height=0.6)
+                median = statistics.median(its)
+                ax.barh(contestant, median, color=color, height=0.6)
                 ax.plot(its, [row] * len(its), "|", color="black", markersize=12)
+                ax.annotate(
+                    f"{median:.2g}",
+                    (max(its), row),
+                    xytext=(6, 0),
+                    textcoords="offset points",
+                    va="center",
+                )
+            ax.margins(x=0.1)
             ax.invert_yaxis()
             ax.grid(axis="y", visible=False)
-            ax.set(xlabel=CASES[name].UNIT)
+            ax.set(xlabel=CASES[name].unit)
     return [out / f"{name}.png" for name in times]

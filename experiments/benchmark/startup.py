@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from experiments.benchmark.case import Case
+
 _CODE = """
 import time
 start = time.perf_counter()
@@ -34,10 +36,13 @@ def importing(modules: str) -> Callable[[], Callable[[], float]]:
     return lambda: measure
 
 
-UNIT = "seconds to import"
-CONTESTANTS = {
-    "jaxnet": importing("jaxnet"),
-    "jax, optax": importing("jax, optax"),
+CASES = {
+    "startup": Case(
+        unit="seconds to import",
+        contestants={
+            "jaxnet": importing("jaxnet"),
+            "jax, optax": importing("jax, optax"),
+        },
+        targets={"jax, optax": 1.15},
+    )
 }
-TARGETS = {"jax, optax": 1.15}
-"""The largest ratio of our time to theirs that the project allows itself."""

@@ -1,18 +1,70 @@
 """Contestants that take turns, each in a process of its own.
 
 Each process is ``python -m experiments.benchmark.worker CASE CONTESTANT``, which
-measures once for every line that it reads.
+measures once for every line that it reads, and ends with what it reads from.
 """
 
+import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Worker(NamedTuple):
+    """A contestant's process."""
+
+    name: str
+    process: subprocess.Popen[str]
+
+    def go(self) -> None:
+        """Lets it measure; the answer comes later."""
+        assert self.process.stdin is not None
+        # If it has ended, its answer will tell.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+
+    def answer(self) -> float:
+        """What it measured.
+
+        Raises:
+          RuntimeError: if its process has ended; its own error is on stderr.
+        """
+        assert self.process.stdout is not None
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(
+                f"the process of {self.name!r} ended with status "
+                f"{self.process.wait()}. Its error is above; PyTorch is needed for "
+                "some: pip install torch==2.13.0."
+            )
+        return float(answer)
+
+
+def start(case: str, contestant: str, **environment: str) -> Worker:
+    """Starts a contestant's process.
+
+    Args:
+      case: its name.
+      contestant: likewise.
+      **environment: variables that it gets beside our own.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.benchmark.worker", case, contestant],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    return Worker(contestant, process)
 
 
 def take_turns(
     case: str, contestants: Iterable[str], repeats: int
 ) -> dict[str, list[float]]:
-    """Measurements of each contestant, in seconds, one for each round.
+    """Measurements of each contestant, one for each round.
 
     Args:
       case: its name.
@@ -22,41 +74,18 @@ def take_turns(
     Raises:
       RuntimeError: if a contestant's process ends; its own error is on stderr.
     """
-    workers = {
-        name: subprocess.Popen(
-            [sys.executable, "-m", "experiments.benchmark.worker", case, name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in contestants
-    }
+    workers = [start(case, contestant) for contestant in contestants]
     try:
-        for name, worker in workers.items():
-            _ask(name, worker)  # Imports, compilation, first touches.
-        times: dict[str, list[float]] = {name: [] for name in workers}
+        for worker in workers:  # Imports, compilation, first touches.
+            worker.go()
+            worker.answer()
+        times: dict[str, list[float]] = {worker.name: [] for worker in workers}
         for _ in range(repeats):
-            for name, worker in workers.items():
-                times[name].append(_ask(name, worker))
+            for worker in workers:
+                worker.go()
+                times[worker.name].append(worker.answer())
         return times
     finally:
-        for worker in workers.values():
-            worker.kill()
-            worker.wait()
-
-
-def _ask(name: str, worker: subprocess.Popen[str]) -> float:
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    try:
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    except BrokenPipeError:
-        pass
-    answer = worker.stdout.readline()
-    if not answer:
-        raise RuntimeError(
-            f"the process of {name!r} ended with status {worker.wait()}. Its error is "
-            "above; PyTorch is needed for some: pip install torch==2.13.0."
-        )
-    return float(answer)
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()

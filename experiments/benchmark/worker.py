@@ -7,7 +7,7 @@ from experiments.benchmark import CASES
 
 def main(case: str, contestant: str) -> None:
     """Prints the seconds of each measurement."""
-    measure = CASES[case].CONTESTANTS[contestant]()
+    measure = CASES[case].contestants[contestant]()
     for _ in sys.stdin:
         print(measure(), flush=True)
 

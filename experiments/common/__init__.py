@@ -1,1 +1,1 @@
-"""What all experiments share: command line, statistics, figures, result files."""
+"""What all experiments share: command line, options, devices, result files."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments.common.statistics import mean_interval
+from jaxnet.statistics import mean_interval
 
 _RELATIONS = {
     "<": operator.lt,

@@ -28,10 +28,10 @@ from experiments.common.results import (
     phase,
     summarize,
 )
-from experiments.common.statistics import Interval
 from experiments.regression import capacity, figures, sine
 from experiments.regression.config import Config
 from experiments.regression.sine import build
+from jaxnet.statistics import Interval
 
 __all__ = ["Config", "build", "main", "run"]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.common.statistics import Interval, mean_interval
 from experiments.regression import sine
 from experiments.regression.capacity import Net, best, verdict
 from experiments.regression.config import Config
@@ -23,6 +22,7 @@ from jaxnet.figures import (
     legend_above,
     plain_log,
 )
+from jaxnet.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
     from experiments.regression import diabetes
