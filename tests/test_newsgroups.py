@@ -1,7 +1,9 @@
 """The newsgroups experiment on its sample: small, and still it has to learn."""
 
+import dataclasses
 import io
 import json
+import shutil
 
 import chex
 import jax
@@ -12,6 +14,15 @@ from safetensors.numpy import load_file, save_file
 
 from experiments import newsgroups
 from experiments.newsgroups import Config, models, saving
+from experiments.newsgroups.checksums import sealed, sums_of
+from experiments.newsgroups.comparisons import (
+    COMPARED_DROPOUT,
+    COMPARED_L2,
+    COMPARED_WEIGHT_DECAY,
+    DIFFERENCES,
+    print_differences,
+    variants,
+)
 from experiments.newsgroups.corpus import load_corpus
 from experiments.newsgroups.tables import judge
 
@@ -60,7 +71,7 @@ def test_a_finished_run_can_be_asked(finished, capsys, monkeypatch):
     assert len(others) == 4
     shares = [float(line.split("%")[0]) for line in (first, *others)]
     assert shares == sorted(shares, reverse=True)
-    monkeypatch.setattr("sys.stdin", io.StringIO(post))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(post.encode())))
     newsgroups.main(["--ask=-", "--run", str(out)])
     assert capsys.readouterr().out.splitlines()[0] == first
 
@@ -112,6 +123,91 @@ def test_dropout_is_compared_over_the_same_seeds():
     assert gain["low"] < gain["mean"] < gain["high"]
     # Without a rate of its own, the run reported is the one without dropout.
     assert per_seed["test_accuracy"] == per_seed["test_accuracy_without_dropout"]
+    other = newsgroups.run(dataclasses.replace(config, dropout=0.4)).metrics
+    assert other["dropout_gain"] == gain
+    assert other["test_accuracy"] == other["test_accuracy_with_dropout"]
+    alone = dataclasses.replace(config, dropout=0.4, compare_dropout=False)
+    metrics = newsgroups.run(alone).metrics
+    assert metrics["test_accuracy"] == other["test_accuracy"]
+    assert "dropout_gain" not in metrics
+
+
+def test_decay_is_compared_with_none_and_with_the_other_kind():
+    config = Config(corpus="sample", epochs=2, seeds=2, l2=0.02, weight_decay=300.0)
+    compared = newsgroups.run(dataclasses.replace(config, compare_decay=True)).metrics
+
+    def alone(**decay):
+        metrics = newsgroups.run(dataclasses.replace(config, **decay)).metrics
+        return metrics["per_seed"]["test_accuracy"]
+
+    per_seed = compared["per_seed"]
+    nothing = alone(l2=0.0, weight_decay=0.0)
+    l2, decoupled = alone(weight_decay=0.0), alone(l2=0.0)
+    assert len({tuple(nothing), tuple(l2), tuple(decoupled)}) == 3
+    assert per_seed["test_accuracy"] == nothing
+    assert per_seed["test_accuracy_without_decay"] == nothing
+    assert per_seed["test_accuracy_with_l2"] == l2
+    assert per_seed["test_accuracy_with_weight_decay"] == decoupled
+    for name, (a, b) in {
+        "l2_gain": (l2, nothing),
+        "weight_decay_gain": (decoupled, nothing),
+        "weight_decay_minus_l2": (decoupled, l2),
+    }.items():
+        found, due = compared[name], np.subtract(a, b)
+        assert found["mean"] == pytest.approx(due.mean())
+        assert found["low"] <= found["mean"] <= found["high"]
+        assert found["verdict"] in ("larger", "smaller", "no difference seen")
+
+
+def test_strengths_are_those_given_or_else_those_that_were_chosen():
+    compared = Config(compare_decay=True, seeds=2)
+    given = dataclasses.replace(compared, l2=0.5, weight_decay=7.0, dropout=0.1)
+    assert variants(given) == {
+        "without_decay": {"l2": 0.0, "weight_decay": 0.0},
+        "with_l2": {"l2": 0.5, "weight_decay": 0.0},
+        "with_weight_decay": {"l2": 0.0, "weight_decay": 7.0},
+    }
+    chosen = variants(compared)
+    assert chosen["with_l2"]["l2"] == COMPARED_L2
+    assert chosen["with_weight_decay"]["weight_decay"] == COMPARED_WEIGHT_DECAY
+    compared = Config(compare_dropout=True, seeds=2)
+    without = ("without_dropout", {"dropout": None})
+    assert list(variants(compared).items()) == [
+        without,
+        ("with_dropout", {"dropout": COMPARED_DROPOUT}),
+    ]
+    assert list(variants(dataclasses.replace(compared, dropout=0.7)).items()) == [
+        ("with_dropout", {"dropout": 0.7}),
+        without,
+    ]
+    assert variants(Config(dropout=0.7)) == {"": {}}
+
+
+def test_training_accuracy_is_reported_with_dropout_and_without(capsys):
+    config = Config(corpus="sample", epochs=8, seeds=2, dropout=0.9)
+    metrics = newsgroups.run(config).metrics
+    # What is seen in training has nine of ten units missing.
+    assert metrics["running_train_accuracy"] < metrics["train_accuracy"] - 0.1
+    per_seed = metrics["per_seed"]
+    for name in ("train", "running_train"):
+        for other in ("test", "validation"):
+            due = np.subtract(
+                per_seed[f"{name}_accuracy"], per_seed[f"{other}_accuracy"]
+            )
+            assert metrics[f"{name}_minus_{other}"]["mean"] == pytest.approx(due.mean())
+    print_differences(metrics)
+    printed = capsys.readouterr().out
+    points = f"{100 * metrics['train_minus_test']['mean']:+.2f}"
+    (row,) = [line for line in printed.splitlines() if line.startswith("train_minus_t")]
+    assert row.split()[1] == points
+    assert metrics["train_minus_test"]["verdict"] in row
+
+
+def test_one_seed_has_no_differences(capsys):
+    metrics = newsgroups.run(Config(corpus="sample", epochs=1)).metrics
+    assert not set(DIFFERENCES) & set(metrics)
+    print_differences(metrics)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("dropout", [None, 0.4])
@@ -163,46 +259,48 @@ def test_predictions_are_judged_by_group():
     assert judged.pairs == [("a", "b", 1), ("b", "a", 1)]
 
 
-def damaged(name, content):
-    def damage(out):
-        (out / name).write_bytes(content)
+def resealed(out):
+    """Notes the checksums of the files as they are now."""
+    record = json.loads((out / "run.json").read_text())
+    del record["sha256"]
+    record["files"] = sums_of(out, [out / name for name in record["files"]])
+    (out / "run.json").write_text(json.dumps(sealed(record)))
 
-    return damage
 
-
-def drop_a_leaf(out):
+def without_a_leaf(out):
     leaves = load_file(out / "params.safetensors")
     del leaves["dense_2/bias"]
     save_file(leaves, out / "params.safetensors")
 
 
+def without_features(out):
+    record = json.loads((out / "run.json").read_text())
+    del record["features"]
+    (out / "run.json").write_text(json.dumps(record))
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda out: (out / "run.json").unlink(), "no finished run"),
-        (damaged("run.json", b"{"), "run.json is damaged"),
-        (damaged("run.json", b'{"format": 99}'), "format 99, and this version reads 1"),
-        (damaged("params.safetensors", b"\x00" * 20), "params.safetensors cannot be"),
-        (drop_a_leaf, "dense_2/bias should be float32.256., got nothing"),
+        (
+            lambda out: (out / "params.safetensors").write_bytes(b"\0" * 20),
+            "params.safetensors cannot be read",
+        ),
+        (without_a_leaf, "dense_2/bias should be float32.256., got nothing"),
+        (without_features, "run.json lacks or misnames 'features'"),
     ],
-    ids=["nothing", "half a file", "another version", "zeros", "a leaf less"],
 )
-def test_a_folder_that_holds_no_run_is_refused(
-    finished, tmp_path, capsys, damage, says
+def test_files_that_do_not_fit_are_refused_whatever_their_checksums(
+    finished, tmp_path, damage, says
 ):
     _, out = finished
-    for path in out.rglob("*"):
-        if path.is_file():
-            target = tmp_path / path.relative_to(out)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    damage(tmp_path)
+    folder = tmp_path / "run"
+    shutil.copytree(out, folder)
+    saving.load(folder)
+    damage(folder)
+    resealed(folder)
     with pytest.raises(ValueError, match=says):
-        saving.load(tmp_path)
-    with pytest.raises(SystemExit) as caught:
-        newsgroups.main(["--ask", "x", "--run", str(tmp_path)])
-    assert caught.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+        saving.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +313,9 @@ def test_a_folder_that_holds_no_run_is_refused(
         (["--dropout", "1.0"], "dropout"),
         (["--compare-dropout"], "at least 2 seeds"),
         (["--compare-dropout", "--model=best", "--seeds=2"], "no hidden unit"),
+        (["--compare-decay"], "compare_decay needs at least 2 seeds"),
+        (["--compare-decay", "--model=best", "--seeds=2"], "decay of its own"),
+        (["--compare-decay", "--compare-dropout", "--seeds=2"], "one at a time"),
         (
             ["--features", "vectors", "--vectors", "no.txt", "--corpus", "sample"],
             "no.txt",

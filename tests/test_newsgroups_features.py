@@ -286,7 +286,7 @@ def test_broken_matrices_are_refused(tmp_path):
     path = write_npy(tmp_path / "v.npy")
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    with pytest.raises(ValueError, match=r"v\.npy is truncated"):
+    with pytest.raises(ValueError, match=r"v\.npy cannot be read: it is truncated"):
         read_vectors(path)
     path.write_bytes(whole)
     path.with_suffix(".words.txt").write_text("a\nb\n")

@@ -1,7 +1,8 @@
 """Which of twenty newsgroups a post is from: lecture 003's classifier, end to end.
 
     python -m experiments.newsgroups
-    python -m experiments.newsgroups --corpus FOLDER --seeds 5 --compare-dropout
+    python -m experiments.newsgroups --corpus FOLDER --seeds 20 --compare-dropout
+    python -m experiments.newsgroups --corpus FOLDER --seeds 20 --compare-decay
     python -m experiments.newsgroups --corpus FOLDER --model best
     python -m experiments.newsgroups --ask "text, or - for standard input"
 
@@ -23,13 +24,13 @@ from experiments.common.cli import parse
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase, summarize
 from experiments.newsgroups import asking
+from experiments.newsgroups.comparisons import differences, print_differences
 from experiments.newsgroups.config import Config
 from experiments.newsgroups.prepare import load_parts, vectorize
 from experiments.newsgroups.saving import save
 from experiments.newsgroups.tables import Judged, judge, print_groups
 from experiments.newsgroups.training import (
     Run,
-    dropout_gain,
     train_best_models,
     train_nets,
 )
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"python -m experiments.newsgroups: error: {error}", file=sys.stderr)
         return 2
     print_groups(outcome.metrics["groups"], outcome.metrics["most_confused"])
+    print_differences(outcome.metrics)
     return finish(config, options, outcome)
 
 
@@ -86,14 +88,18 @@ def run(
         "groups": judged.groups,
         "most_confused": judged.pairs,
     }
-    if config.compare_dropout:
-        metrics["dropout_gain"] = dropout_gain(runs)
+    metrics |= differences(metrics["per_seed"])
     largest = float(np.bincount(parts.test.labels).max() / len(parts.test.labels))
     losses = metrics["per_seed"].get("train_loss", [])
     checks = [
         check("losses that are not finite", int((~np.isfinite(losses)).sum()), "==", 0),
-        # Twice what always naming the largest group would give.
-        check("test_accuracy", metrics["test_accuracy"], ">", 2 * largest),
+        # Twice what always naming the largest group would give, or halfway to all.
+        check(
+            "test_accuracy",
+            metrics["test_accuracy"],
+            ">",
+            min(2 * largest, (1 + largest) / 2),
+        ),
     ]
     draw = partial(_write, runs, judged, groups)
     return Outcome(metrics, checks, parts.described, seconds, draw)

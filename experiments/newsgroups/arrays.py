@@ -7,9 +7,36 @@ from pathlib import Path
 import numpy as np
 
 
-def save_array(path: Path, array: np.ndarray) -> None:
-    """Writes an array as ``.npy``, never as a pickle."""
+def save_array(path: Path, array: np.ndarray) -> Path:
+    """Writes an array as ``.npy``, never as a pickle; returns the path."""
     np.save(path, array, allow_pickle=False)
+    return path
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Reads an array from a ``.npy`` file and nothing else, whatever is in it.
+
+    Raises:
+      OSError: if the file cannot be opened.
+      ValueError: if it does not hold one array of plain data.
+    """
+    with path.open("rb") as file:
+        try:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        except OSError:
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"it is truncated, or no array of numbers: {error}"
+            ) from error
+        except Exception as error:  # Of five kinds.
+            raise ValueError("its header is damaged") from error
+        if file.read(1):
+            raise ValueError(
+                f"it goes on after its array of shape {array.shape}: its header does "
+                "not fit"
+            )
+    return array
 
 
 def load_array(path: Path, shape: Sequence[int | None]) -> np.ndarray:
@@ -26,8 +53,8 @@ def load_array(path: Path, shape: Sequence[int | None]) -> np.ndarray:
       ValueError: if the file is not there or broken, or holds something else.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = read_npy(path)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}.") from error
     fits = len(array.shape) == len(shape) and all(
         due in (None, size) for size, due in zip(array.shape, shape, strict=True)
@@ -43,9 +70,10 @@ def load_array(path: Path, shape: Sequence[int | None]) -> np.ndarray:
     return array
 
 
-def save_words(path: Path, words: Sequence[str]) -> None:
-    """Writes strings as a JSON list."""
+def save_words(path: Path, words: Sequence[str]) -> Path:
+    """Writes strings as a JSON list; returns the path."""
     path.write_text(json.dumps(words, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 def load_words(path: Path) -> list[str]:

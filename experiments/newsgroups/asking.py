@@ -38,8 +38,13 @@ def main(argv: Sequence[str]) -> int:
         classifier = load(given.run)
     except ValueError as error:
         parser.error(str(error))
-    text = sys.stdin.read() if given.ask == "-" else given.ask
+    text = _standard_input() if given.ask == "-" else given.ask
     (probabilities,) = classifier.probabilities([text])
     for i in np.argsort(-probabilities)[:SHOWN]:
         print(f"{probabilities[i]:6.1%}  {classifier.groups[i]}")
     return 0
+
+
+def _standard_input() -> str:
+    # Posts of the archive are in Latin-1: what is not UTF-8 in them is no word.
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace")

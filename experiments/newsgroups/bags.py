@@ -93,11 +93,13 @@ class BagFeatures:
         vectorizer.idf_ = self.idf
         return _padded(vectorizer.transform(texts), self.length)
 
-    def save(self, folder: Path) -> None:
-        """Writes ``terms.json`` and ``idf.npy`` into a folder."""
+    def save(self, folder: Path) -> list[Path]:
+        """Writes ``terms.json`` and ``idf.npy``; returns their paths."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_words(folder / "terms.json", self.terms)
-        save_array(folder / "idf.npy", self.idf)
+        return [
+            save_words(folder / "terms.json", self.terms),
+            save_array(folder / "idf.npy", self.idf),
+        ]
 
     @classmethod
     def load(cls, folder: Path, tokens: Tokens, *, length: int = LENGTH) -> Self:

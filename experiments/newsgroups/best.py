@@ -76,12 +76,14 @@ class BestModel:
         ]
         return np.asarray(jax.nn.log_softmax(SHARPNESS * sum(scores)))
 
-    def save(self, folder: Path) -> None:
-        """Writes a folder for each view."""
+    def save(self, folder: Path) -> list[Path]:
+        """Writes a folder for each view; returns the paths of the files."""
+        paths = []
         views = zip(VIEWS, self.features, self.tables, strict=True)
         for name, features, table in views:
-            features.save(folder / name)
-            save_array(folder / name / "table.npy", table)
+            paths += features.save(folder / name)
+            paths.append(save_array(folder / name / "table.npy", table))
+        return paths
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -40,6 +40,9 @@ class Config:
     batch_size: int = option(512, "posts in a step", at_least=1)
     epochs: int = option(10, "passes over the training posts", at_least=1, quick=3)
     compare_dropout: bool = option(False, "train each seed with and without dropout")
+    compare_decay: bool = option(
+        False, "train each seed without decay, with L2 alone and with decoupled alone"
+    )
     seed: int = seed_option()
     seeds: int = seeds_option(1, quick=1)
 
@@ -54,13 +57,18 @@ class Config:
             problems.append("features=vectors needs a file of them: --vectors FILE.")
         if self.vectors is not None and self.features != "vectors":
             problems.append("vectors are given but not used: add --features vectors.")
-        if self.compare_dropout and self.seeds < 2:
-            problems.append(
-                f"compare_dropout needs at least 2 seeds for an interval, got "
-                f"seeds={self.seeds}."
-            )
+        for name in ("compare_dropout", "compare_decay"):
+            if getattr(self, name) and self.seeds < 2:
+                problems.append(
+                    f"{name} needs at least 2 seeds for an interval, got "
+                    f"seeds={self.seeds}."
+                )
+        if self.compare_dropout and self.compare_decay:
+            problems.append("compare_dropout and compare_decay: one at a time.")
         if self.compare_dropout and self.model in ("linear", "best"):
             problems.append(f"model={self.model!r} has no hidden unit to drop.")
+        if self.compare_decay and self.model == "best":
+            problems.append("model='best' has a decay of its own: nothing to compare.")
         check_fields(self, *problems)
 
     @property

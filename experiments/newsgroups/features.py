@@ -121,13 +121,15 @@ class LsaFeatures:
         z, known = directions(_tfidf(counts, self.idf) @ self.components.T)
         return self.standardizer.transform(z, known)
 
-    def save(self, folder: Path) -> None:
-        """Writes files named ``lsa_*`` into a folder."""
+    def save(self, folder: Path) -> list[Path]:
+        """Writes files named ``lsa_*``, and mean and scale; returns their paths."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_words(folder / "lsa_terms.json", self.terms)
-        save_array(folder / "lsa_idf.npy", self.idf)
-        save_array(folder / "lsa_components.npy", self.components)
-        self.standardizer.save(folder)
+        return [
+            save_words(folder / "lsa_terms.json", self.terms),
+            save_array(folder / "lsa_idf.npy", self.idf),
+            save_array(folder / "lsa_components.npy", self.components),
+            *self.standardizer.save(folder),
+        ]
 
     @classmethod
     def load(cls, folder: Path) -> Self:

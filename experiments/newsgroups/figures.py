@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.common.figures import BLUE, ORANGE, band, figure, legend_above
+from jaxnet.figures import BLUE, ORANGE, band, figure, legend_above
 
 
 def draw_confusion(confusion: np.ndarray, names: Sequence[str], stem: Path) -> Path:

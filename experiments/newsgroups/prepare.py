@@ -69,14 +69,18 @@ def load_parts(config: Config, seconds: dict[str, float]) -> Parts:
             strip=config.parts_to_strip,
         )
         share = config.validation_fraction
-        train, validation = (
-            Posts([corpus.train.texts[i] for i in rows], corpus.train.labels[rows])
-            for rows in jaxnet.split(
+        try:
+            rows = jaxnet.split(
                 np.arange(len(corpus.train.labels)),
                 jax.random.key(config.seed),
                 (1.0 - share, share),
                 stratify=corpus.train.labels,
             )
+        except ValueError as error:
+            raise ValueError(f"validation_fraction={share:g}: {error}") from None
+        train, validation = (
+            Posts([corpus.train.texts[i] for i in some], corpus.train.labels[some])
+            for some in rows
         )
     parts = {"train": train, "validation": validation, "test": corpus.test}
     described = {

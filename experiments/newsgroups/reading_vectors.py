@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.newsgroups.arrays import read_npy
+
 Vectors = tuple[list[str], np.ndarray]
 """Words, and a float32 matrix with a row for each."""
 
@@ -29,11 +31,12 @@ def read_vectors(path: Path) -> Vectors:
     readers = {".npy": _read_npy, ".bin": _read_binary}
     read = readers.get(path.suffix, _read_text)
     try:
-        words, rows = read(path)
+        with np.errstate(over="ignore"):  # Infinity is refused below.
+            words, rows = read(path)
     except OSError as error:
         reason = error.strerror or error
         raise ValueError(f"vectors={str(path)!r} cannot be read: {reason}.") from error
-    if not words:
+    if not rows.size:
         raise ValueError(f"{path} holds no vectors.")
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
@@ -51,11 +54,9 @@ def read_vectors(path: Path) -> Vectors:
 
 def _read_npy(path: Path) -> Vectors:
     try:
-        rows = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path} is truncated, or no array of numbers: {error}."
-        ) from error
+        rows = read_npy(path)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}.") from error
     if rows.ndim != 2 or rows.dtype.kind != "f":
         raise ValueError(
             f"{path} should hold a matrix of floats, got {rows.dtype} of shape "

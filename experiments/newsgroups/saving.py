@@ -3,6 +3,7 @@
 ``run.json`` says what it is: format, groups, model, kind of features. Of a net the
 folder ``features`` is written by the features themselves, and ``params.safetensors``
 has the weights, named by their paths. The best model writes the folder ``best``.
+``run.json`` has the checksums of these files and one of itself.
 """
 
 import json
@@ -16,13 +17,14 @@ import numpy as np
 
 from experiments.common.reports import write_json
 from experiments.newsgroups.best import BestModel
+from experiments.newsgroups.checksums import check_sums, is_intact, sealed, sums_of
 from experiments.newsgroups.features import LsaFeatures
 from experiments.newsgroups.models import build
 from experiments.newsgroups.vectors import VectorFeatures
 from jaxnet.paths import map_with_path
 from jaxnet.types import Params
 
-FORMAT = 1
+FORMAT = 2
 """What this version writes, and alone can read."""
 
 FEATURES = {"lsa": LsaFeatures, "vectors": VectorFeatures}
@@ -73,26 +75,27 @@ Classifier = NetClassifier | BestClassifier
 
 def save(folder: Path, classifier: Classifier) -> Path:
     """Writes a classifier into a folder; returns the path of its description."""
-    record: dict[str, Any] = {"format": FORMAT, "groups": classifier.groups}
     if isinstance(classifier, BestClassifier):
-        classifier.model.save(folder / "best")
-        return write_json(folder / "run.json", record | {"model": "best"})
-
-    from safetensors.numpy import save_file
-
-    classifier.features.save(folder / "features")
-    leaves: dict[str, np.ndarray] = {}
-    map_with_path(
-        lambda path, leaf: leaves.update({path: np.asarray(leaf)}), classifier.params
-    )
-    save_file(leaves, folder / "params.safetensors")
-    record |= {
-        "model": "net",
-        "hypers": dict(classifier.hypers),
-        "features": classifier.kind,
-        "inputs": classifier.features.dimensions,
+        files = classifier.model.save(folder / "best")
+        described: dict[str, Any] = {"model": "best"}
+    else:
+        files = [
+            *classifier.features.save(folder / "features"),
+            _save_params(folder / "params.safetensors", classifier.params),
+        ]
+        described = {
+            "model": "net",
+            "hypers": dict(classifier.hypers),
+            "features": classifier.kind,
+            "inputs": classifier.features.dimensions,
+        }
+    record = {
+        "format": FORMAT,
+        "groups": classifier.groups,
+        **described,
+        "files": sums_of(folder, files),
     }
-    return write_json(folder / "run.json", record)
+    return write_json(folder / "run.json", sealed(record))
 
 
 def load(folder: Path) -> Classifier:
@@ -110,15 +113,20 @@ def load(folder: Path) -> Classifier:
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        found = record["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}. Train again.") from error
+    found = record.get("format") if isinstance(record, dict) else None
     if found != FORMAT:
         raise ValueError(
             f"{path} is of format {found!r}, and this version reads {FORMAT}. Train "
             "again, or use the version that wrote it."
         )
+    if not is_intact(record):
+        raise ValueError(
+            f"{path} is damaged: its checksum does not fit what it says. Train again."
+        )
     try:
+        check_sums(folder, record["files"])
         if record["model"] == "best":
             return BestClassifier(
                 tuple(record["groups"]), BestModel.load(folder / "best")
@@ -126,6 +134,15 @@ def load(folder: Path) -> Classifier:
         return _load_net(folder, record)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} lacks or misnames {error}. Train again.") from error
+
+
+def _save_params(path: Path, params: Params) -> Path:
+    from safetensors.numpy import save_file
+
+    leaves: dict[str, np.ndarray] = {}
+    map_with_path(lambda name, leaf: leaves.update({name: np.asarray(leaf)}), params)
+    save_file(leaves, path)
+    return path
 
 
 def _load_net(folder: Path, record: dict[str, Any]) -> NetClassifier:

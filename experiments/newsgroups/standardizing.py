@@ -55,10 +55,12 @@ class Standardizer:
         """
         return np.where(known[:, None], (z - self.mean) / self.scale, np.float32(0))
 
-    def save(self, folder: Path) -> None:
-        """Writes ``mean.npy`` and ``scale.npy``."""
-        save_array(folder / "mean.npy", self.mean)
-        save_array(folder / "scale.npy", self.scale)
+    def save(self, folder: Path) -> list[Path]:
+        """Writes ``mean.npy`` and ``scale.npy``; returns their paths."""
+        return [
+            save_array(folder / "mean.npy", self.mean),
+            save_array(folder / "scale.npy", self.scale),
+        ]
 
     @classmethod
     def load(cls, folder: Path, dimensions: int) -> Self:

@@ -1,4 +1,4 @@
-"""Trains a classifier for each seed, with and without dropout if asked to.
+"""Trains a classifier for each seed, and those that it is compared with.
 
 A net this wide fills the machine by itself, so seeds are trained one after the
 other: they share one compiled program, and vmapping them would be no faster.
@@ -12,15 +12,12 @@ import numpy as np
 
 import jaxnet
 from experiments.common.cli import track
-from experiments.common.statistics import paired_difference
 from experiments.newsgroups.best import train_best
+from experiments.newsgroups.comparisons import variants
 from experiments.newsgroups.config import Config
 from experiments.newsgroups.models import build
-from experiments.newsgroups.prepare import Parts, Prepared
+from experiments.newsgroups.prepare import Parts, Prepared, Vectors
 from experiments.newsgroups.saving import BestClassifier, Classifier, NetClassifier
-
-COMPARED_DROPOUT = 0.4
-"""The lecture's rate, for the comparison, where none is given."""
 
 
 class Run(NamedTuple):
@@ -47,30 +44,30 @@ def train_nets(
     progress: bool,
     callbacks: Sequence[Any],
 ) -> list[Run]:
-    """Trains a net for each seed, with a second one to compare it with if asked to."""
+    """Trains a net for each seed, and those of a comparison beside it."""
     runs = []
     h = _hypers(config, len(groups), len(prepared.train[1]))
+    nets = variants(config)
+    reported = next(iter(nets))
     for seed in track(_seeds(config), "seeds", show=progress):
-        fitted = _fit(config, prepared, h, seed, () if runs else callbacks)
-        predicted = np.asarray(fitted.predict(prepared.test[0])).argmax(axis=-1)
+        fits = {}
+        for name, changes in nets.items():
+            watched = callbacks if not runs and name == reported else ()
+            fits[name] = _fit(config, prepared, h | changes, seed, watched)
+        fitted = fits[reported]
+        predicted = _predict(fitted, prepared.test)
         metrics = {
             "test_accuracy": float(np.mean(predicted == prepared.test[1])),
-            "train_accuracy": fitted.evaluate(prepared.train)["accuracy"],
-            "validation_accuracy": fitted.evaluate(prepared.validation)["accuracy"],
-            "train_loss": fitted.history["train_loss"][-1],
+            "train_accuracy": _accuracy(fitted, prepared.train),
+            # As it was during the last epoch: with dropout, and changing weights.
+            "running_train_accuracy": float(fitted.history["train_accuracy"][-1]),
+            "validation_accuracy": _accuracy(fitted, prepared.validation),
+            "train_loss": float(fitted.history["train_loss"][-1]),
         }
-        if config.compare_dropout:
-            other = h | {"dropout": None if config.dropout else COMPARED_DROPOUT}
-            compared = _fit(config, prepared, other, seed, ())
-            pair = (
-                metrics["test_accuracy"],
-                compared.evaluate(prepared.test)["accuracy"],
-            )
-            with_it, without = pair if config.dropout else pair[::-1]
-            metrics["test_accuracy_with_dropout"] = with_it
-            metrics["test_accuracy_without_dropout"] = without
+        for name, fit in fits.items() if len(fits) > 1 else ():
+            metrics[f"test_accuracy_{name}"] = _accuracy(fit, prepared.test)
         classifier = NetClassifier(
-            groups, h, config.features, prepared.features, fitted.params
+            groups, fitted.hypers, config.features, prepared.features, fitted.params
         )
         runs.append(Run(classifier, metrics, predicted, fitted.history))
     return runs
@@ -99,14 +96,12 @@ def train_best_models(config: Config, parts: Parts, *, progress: bool) -> list[R
     return runs
 
 
-def dropout_gain(runs: Sequence[Run]) -> dict[str, Any]:
-    """What dropout adds to the test accuracy, paired over the seeds."""
-    with_it, without = (
-        [run.metrics[f"test_accuracy_{which}_dropout"] for run in runs]
-        for which in ("with", "without")
-    )
-    gain = paired_difference(with_it, without)
-    return {**gain._asdict(), "verdict": gain.verdict()}
+def _predict(fitted: jaxnet.Fit, data: Vectors) -> np.ndarray:
+    return np.asarray(fitted.predict(data[0])).argmax(axis=-1)
+
+
+def _accuracy(fitted: jaxnet.Fit, data: Vectors) -> float:
+    return float(np.mean(_predict(fitted, data) == data[1]))
 
 
 def _seeds(config: Config) -> range:

@@ -78,12 +78,14 @@ class VectorFeatures:
         """Features of texts, float32 (texts, dimensions)."""
         return self.standardizer.transform(*_means(texts, self.words, self.vectors))
 
-    def save(self, folder: Path) -> None:
-        """Writes the vectors, and mean and scale, into a folder."""
+    def save(self, folder: Path) -> list[Path]:
+        """Writes the vectors, and mean and scale; returns the paths of the files."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_words(folder / "vectors_words.json", self.words)
-        save_array(folder / "vectors.npy", self.vectors)
-        self.standardizer.save(folder)
+        return [
+            save_words(folder / "vectors_words.json", self.words),
+            save_array(folder / "vectors.npy", self.vectors),
+            *self.standardizer.save(folder),
+        ]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
