@@ -243,6 +243,38 @@ def test_halving_trains_the_best_as_if_there_were_no_others(devices):
     assert_is_its_runs(result)
 
 
+@pytest.mark.parametrize("devices", [1, 3])
+def test_members_change_places_by_pairs_and_nobody_else_moves(devices, monkeypatch):
+    # Many at a time, so that the last turn is not full.
+    monkeypatch.setattr("jaxnet.search.running.SWAPPED", 1)
+    settings = [{"learning_rate": 1e-3 * (1 + i)} for i in range(17)]
+    planned = plan(
+        build_sgd,
+        settings,
+        curve(),
+        key=jax.random.key(0),
+        epochs=2,
+        devices=devices,
+        chunk=1,
+    )
+    group = Running(planned, planned.groups[0])
+    group.init()
+    kernels = np.asarray(group.members.state.params["dense_2"]["bias"]).copy()
+    rates = np.asarray(group.members.traced["learning_rate"])
+    before = {m: (rates[i], kernels[i]) for i, m in enumerate(group.order) if m >= 0}
+    # The first are out of it, and those behind them take their places.
+    group.stop(np.arange(12))
+    after = np.asarray(group.members.traced["learning_rate"])
+    active = np.asarray(group.members.active)
+    for slot, member in enumerate(group.order):
+        if member >= 0:
+            assert after[slot] == before[member][0]
+            assert active[slot] == (member >= 12)
+    assert sorted(group.order[group.order >= 0]) == list(range(17))
+    front = len(group.order) // devices
+    assert active.reshape(devices, front)[:, -(-5 // devices) :].sum() == 0
+
+
 def test_every_fold_is_trained_on_the_rest():
     result = run(space=SPACE | {"width": 8}, trials=3, folds=4, seeds=2)
     assert len(result.members) == 24

@@ -115,7 +115,7 @@ def swap_members(
     Args:
       layout: of the devices.
       members: used up: its buffers hold the new ones afterwards.
-      places: the slots of each pair; no slot is in two pairs with different ones.
+      places: the slots of each pair, each in one pair only; -1 for no slot.
     """
 
     def on_device(members: Members, places: Array) -> Members:

@@ -171,9 +171,9 @@ class Running:
         for start in range(0, len(behind), turn):
             a, b = behind[start : start + turn], holes[start : start + turn]
             self.order[a], self.order[b] = self.order[b], self.order[a]
-            # Filled up with members that change places with themselves.
-            rest = np.zeros(turn - len(a), int)
-            both = np.stack([np.append(a, rest), np.append(b, rest)])
+            # Filled up with places that are on no device.
+            none = np.full(turn - len(a), -1)
+            both = np.stack([np.append(a, none), np.append(b, none)])
             places = jax.device_put(both.astype(np.int32), self._same)
             self.members = swap_members(layout, self.members, places)
         self._chunks = needed
