@@ -15,7 +15,8 @@ import jax
 import numpy as np
 
 from experiments.common.cli import Options
-from experiments.common.results import Outcome, phase
+from experiments.common.results import Outcome, all_checks, phase
+from experiments.common.tables import all_tables
 
 
 def finish(config: Any, options: Options, outcome: Outcome) -> int:
@@ -33,7 +34,8 @@ def finish(config: Any, options: Options, outcome: Outcome) -> int:
         "data": outcome.data,
         "metrics": outcome.metrics,
         "wall_seconds": seconds,
-        "checks": [check._asdict() for check in outcome.checks],
+        "checks": [check._asdict() for check in all_checks(outcome)],
+        "claims": [claim._asdict() for claim in outcome.claims],
     }
     # Twice, so that no figure that fails takes the result with it.
     path = write_json(options.out / "result.json", record)
@@ -41,38 +43,22 @@ def finish(config: Any, options: Options, outcome: Outcome) -> int:
         paths = outcome.draw(options.out)
     write_json(path, record)
     print_report(outcome, seconds, [*paths, path])
-    return 0 if all(check.ok for check in outcome.checks) else 1
+    return 0 if all(check.ok for check in all_checks(outcome)) else 1
 
 
 def print_report(
     outcome: Outcome, seconds: dict[str, float], paths: Sequence[Path]
 ) -> None:
-    """Prints metrics, checks, times and files; without colours if not on a terminal."""
+    """Prints tables, times and files; without colours if not on a terminal."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
-    intervals = outcome.metrics.get("intervals", {})
-    table = Table("metric", "mean", "95 % interval", box=None, pad_edge=False)
-    for name, value in outcome.metrics.items():
-        if value is None or isinstance(value, dict | list | tuple | np.ndarray):
-            continue
-        low, high = intervals.get(name, (math.nan, math.nan))
-        known = math.isfinite(low) and math.isfinite(high)
-        between = f"{_short(low)} to {_short(high)}" if known else ""
-        table.add_row(name, _short(value), between)
-    console.print(table)
-
-    table = Table("check", "expected", "got", "", box=None, pad_edge=False)
-    for check in outcome.checks:
-        verdict = "[green]holds[/]" if check.ok else "[bold red]FAILS[/]"
-        table.add_row(check.name, check.expected, _short(check.got), verdict)
-    console.print()
-    console.print(table)
-
+    for table in all_tables(outcome):
+        console.print(table)
+        console.print()
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     names = ", ".join(path.name for path in paths)
-    console.print(f"\n{times}\n{paths[-1].parent}: {names}", markup=False)
+    console.print(f"{times}\n{paths[-1].parent}: {names}", markup=False)
 
 
 def write_json(path: Path, record: Any) -> Path:
@@ -133,9 +119,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"a result should be data, got {value!r}. Convert it first.")
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)

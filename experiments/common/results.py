@@ -6,13 +6,14 @@ import operator
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from experiments.common.claims import Claim
 from jaxnet.statistics import mean_interval
 
 _RELATIONS = {
@@ -43,6 +44,7 @@ class Outcome:
       data: as `describe` makes it.
       wall_seconds: by phase, as `phase` fills it.
       draw: writes the figures into a folder and returns their paths.
+      claims: what the lectures say beside what came out; exact ones are checks too.
     """
 
     metrics: dict[str, Any]
@@ -50,6 +52,7 @@ class Outcome:
     data: dict[str, Any]
     wall_seconds: dict[str, float]
     draw: Callable[[Path], list[Path]]
+    claims: list[Claim] = field(default_factory=list)
 
 
 def check(name: str, got: float, relation: str, limit: float) -> Check:
@@ -60,6 +63,15 @@ def check(name: str, got: float, relation: str, limit: float) -> Check:
     """
     holds = _RELATIONS[relation](got, limit)
     return Check(name, f"{relation} {limit:g}", got, bool(holds))
+
+
+def all_checks(outcome: Outcome) -> list[Check]:
+    """Its checks, and those that its exact claims make."""
+    return outcome.checks + [
+        Check(claim.statement, claim.said, claim.ours, claim.verdict == "holds")
+        for claim in outcome.claims
+        if claim.exact
+    ]
 
 
 def summarize(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
