@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from jaxnet.batch_sizes import Stages, stage_at, stages_of
 from jaxnet.data.streaming import Stream
+from jaxnet.epochs import run_epoch
 from jaxnet.hypers import Named, Static, join_hypers, split_hypers
 from jaxnet.metrics import merge
 from jaxnet.training import (
@@ -35,14 +37,29 @@ class Program(NamedTuple):
     Attributes:
       build: hyperparameters to the task.
       static: the hyperparameters that shape the program.
-      batch_size: examples per step, None for all.
+      stages: from which epoch on, counted from 0, there are how many examples per
+        step, None for all. A compiled program has one.
       evaluation_rows: examples at a time in evaluation.
     """
 
     build: Build
     static: Static
-    batch_size: int | None
+    stages: Stages
     evaluation_rows: int
+
+    @property
+    def batch_size(self) -> int | None:
+        """Examples per step in the first stage; None for all."""
+        return self.stages[0][1]
+
+    def at(self, epoch: int) -> "Program":
+        """The program, of a single stage, that trains in this epoch."""
+        size = self.stages[stage_at(self.stages, epoch)][1]
+        return self._replace(stages=((0, size),))
+
+    def until(self, first: int, last: int) -> int:
+        """How far the program of epoch ``first`` goes: ``last`` at most."""
+        return min([last, *(epoch for epoch, _ in self.stages if epoch > first)])
 
 
 def program_of(build: Build, hypers: Hypers) -> tuple[Program, Traced]:
@@ -53,7 +70,8 @@ def program_of(build: Build, hypers: Hypers) -> tuple[Program, Traced]:
     """
     task = checked(build(Named(hypers)))
     traced, static = split_hypers(hypers)
-    return Program(build, static, task.batch_size, evaluation_rows(task)), traced
+    stages = stages_of(task.batch_size)
+    return Program(build, static, stages, evaluation_rows(task)), traced
 
 
 @functools.partial(jax.jit, static_argnames="program")
@@ -87,25 +105,18 @@ def train_block(
     Returns:
       The new state, and the metrics over all steps.
     """
-    if not isinstance(data, Stream):
-        return _epochs(program, last - first, traced, state, data, key, first)
     totals: Metrics | None = None
-    for epoch in range(first, last):
-        order_key, noise_key = jax.random.split(jax.random.fold_in(key, epoch))
-        steps = 0
-        for batch in data.shuffled(order_key, program.batch_size):
-            state, metrics = _step(program, traced, state, batch, noise_key, steps)
-            # Waits for the step before this one, so that one batch is transferred
-            # while another is computed on, and no more than that pile up.
-            jax.block_until_ready(totals)
-            totals = metrics if totals is None else _merge(totals, metrics)
-            steps += 1
-        if steps == 0:
-            raise ValueError(
-                f"train is a stream that gave no batch in epoch {epoch + 1}. Pass "
-                "stream_batches a list, or a function that makes a new iterator."
+    while first < last:
+        part, until = program.at(first), program.until(first, last)
+        if isinstance(data, Stream):
+            state, metrics = _stream(part, traced, state, data, key, first, until)
+        else:
+            state, metrics = _epochs(
+                part, until - first, traced, state, data, key, first
             )
-    assert totals is not None, "first < last, and an epoch without steps was refused"
+        totals = metrics if totals is None else _merge(totals, metrics)
+        first = until
+    assert totals is not None, "a block has at least one epoch"
     return state, totals
 
 
@@ -140,6 +151,36 @@ def copy_state(state: TrainState) -> TrainState:
 _merge = jax.jit(merge)
 
 
+def _stream(
+    program: Program,
+    traced: Traced,
+    state: TrainState,
+    data: Stream,
+    key: PRNGKey,
+    first: int,
+    last: int,
+) -> tuple[TrainState, Metrics]:
+    """`train_block` for a stream and a single batch size."""
+    totals: Metrics | None = None
+    for epoch in range(first, last):
+        order_key, noise_key = jax.random.split(jax.random.fold_in(key, epoch))
+        steps = 0
+        for batch in data.shuffled(order_key, program.batch_size):
+            state, metrics = _step(program, traced, state, batch, noise_key, steps)
+            # Waits for the step before this one, so that one batch is transferred
+            # while another is computed on, and no more than that pile up.
+            jax.block_until_ready(totals)
+            totals = metrics if totals is None else _merge(totals, metrics)
+            steps += 1
+        if steps == 0:
+            raise ValueError(
+                f"train is a stream that gave no batch in epoch {epoch + 1}. Pass "
+                "stream_batches a list, or a function that makes a new iterator."
+            )
+    assert totals is not None, "first < last, and an epoch without steps was refused"
+    return state, totals
+
+
 @functools.partial(
     jax.jit, static_argnames=("program", "epochs"), donate_argnames="state"
 )
@@ -154,8 +195,11 @@ def _epochs(
 ) -> tuple[TrainState, Metrics]:
     hypers, recipe = join_hypers(traced, program.static), supervised(program.build)
 
+    step = functools.partial(recipe.step, hypers)
+
     def body(state: TrainState, epoch: Array) -> tuple[TrainState, Metrics]:
-        return recipe.epoch(hypers, state, data, jax.random.fold_in(key, epoch))
+        of_epoch = jax.random.fold_in(key, epoch)
+        return run_epoch(step, state, data, of_epoch, batch_size=program.batch_size)
 
     state, each = jax.lax.scan(body, state, first + jnp.arange(epochs))
     return state, jax.tree.map(lambda a: a.sum(axis=0), each)

@@ -23,7 +23,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from jaxnet.checks import check_int
+from jaxnet.batch_sizes import (
+    BatchSizes,
+    check_batch_size,
+    stage_at,
+    stages_of,
+)
 from jaxnet.data.batching import in_chunks, take_rows
 from jaxnet.data.checking import unpack
 from jaxnet.epochs import run_epoch
@@ -58,7 +63,8 @@ class Task(NamedTuple):
       loss: the objective, ``(outputs, targets[, weights]) -> scalar``, a mean over
         the examples of a batch.
       optimizer: the learning rule, any optax transformation.
-      batch_size: examples per step; None for all, which is gradient descent.
+      batch_size: examples per step; None for all, which is gradient descent; or,
+        where it changes, a size by epoch, such as ``{0: 32, 30: 128}``.
       penalty: ``params -> scalar``, added to the loss in training but not to the
         loss that is reported.
       metrics: what else to report, by name, each called like the loss.
@@ -67,7 +73,7 @@ class Task(NamedTuple):
     model: Layer
     loss: LossFn
     optimizer: optax.GradientTransformation
-    batch_size: int | None = 32
+    batch_size: BatchSizes = 32
     penalty: Callable[[Params], Float[Array, ""]] | None = None
     metrics: Mapping[str, LossFn] = MappingProxyType({})
 
@@ -100,9 +106,9 @@ class Recipe(NamedTuple):
     Attributes:
       init: ``(hypers, key, data) -> state``; of the data only shapes are read.
       step: ``(hypers, state, batch, key) -> (state, metrics)``, one gradient step.
-      epoch: ``(hypers, state, data, key, rows=None) -> (state, metrics)``, a
-        shuffled pass over the data, or over these rows of them, as one ``lax.scan``
-        of steps.
+      epoch: ``(hypers, state, data, key, rows=None, number=0) -> (state, metrics)``,
+        a shuffled pass over the data, or over these rows of them, as one ``lax.scan``
+        of steps; the number, an int, is for batch sizes that change.
       evaluate: ``(hypers, state, data, rows=None) -> metrics``, on every example, or
         on these rows.
       predict: ``(hypers, state, inputs) -> outputs``, for every example.
@@ -151,14 +157,16 @@ def supervised(build: Build) -> Recipe:
         data: Batch,
         key: PRNGKey,
         rows: Rows | None = None,
+        number: int = 0,
     ) -> tuple[TrainState, Metrics]:
         task = checked(build(hypers))
+        stages = stages_of(task.batch_size)
         return run_epoch(
             functools.partial(_step, task),
             state,
             data,
             key,
-            batch_size=task.batch_size,
+            batch_size=stages[stage_at(stages, number)][1],
             rows=rows,
         )
 
@@ -203,7 +211,7 @@ def checked(task: Task) -> Task:
 
     Raises:
       TypeError: if it is no Task, or a field is of the wrong kind.
-      ValueError: if the batch size is not an int of at least 1.
+      ValueError: if a batch size is not an int of at least 1.
     """
     if not isinstance(task, Task):
         raise TypeError(
@@ -225,14 +233,14 @@ def checked(task: Task) -> Task:
                 f"Task: {name} should be a function (outputs, targets) -> scalar, got "
                 f"{fn!r}. Use jaxnet.mean_squared_error, for instance."
             )
-    if task.batch_size is not None:
-        check_int("Task: batch_size", task.batch_size)
+    check_batch_size("Task: batch_size", task.batch_size)
     return task
 
 
 def evaluation_rows(task: Task) -> int:
     """How many examples are evaluated at a time."""
-    return max(task.batch_size or 0, EVALUATION_ROWS)
+    sizes = [size or 0 for _, size in stages_of(task.batch_size)]
+    return max(*sizes, EVALUATION_ROWS)
 
 
 def _step(

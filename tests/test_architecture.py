@@ -26,7 +26,7 @@ ROOMS = [
         "data.standardizing",
     ],
     ["data.streaming", "data"],
-    ["epochs", "training", "programs"],
+    ["batch_sizes", "epochs", "training", "programs"],
     ["stopping", "loading", "progress", "callbacks", "fitting"],
     ["statistics", "figures"],
     ["search.dimensions", "search.showing", "search.space"],

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnet.batch_sizes import stages_of
 from jaxnet.checks import check_choice
 from jaxnet.hypers import Named, is_traced
 from jaxnet.programs import Program
@@ -55,7 +56,8 @@ def group_settings(build: Build, settings: Sequence[Hypers]) -> list[Group]:
                 for name in sorted(setting)
                 if not is_traced(setting[name])
             )
-            program = Program(build, static, task.batch_size, evaluation_rows(task))
+            stages = stages_of(task.batch_size)
+            program = Program(build, static, stages, evaluation_rows(task))
             names = tuple(sorted(setting.keys() - dict(static).keys()))
             by_program.setdefault((program, names), []).append(trial)
         except Exception as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxnet.batch_sizes import check_blocks
 from jaxnet.checks import check_int
 from jaxnet.loading import check_classes
 from jaxnet.search.grouping import Group
@@ -56,10 +57,12 @@ def plan_group(
       chunk: the most members that a device may train at a time; "auto" to choose.
 
     Raises:
-      ValueError: if the chunk is no int of at least 1, or labels do not fit.
+      ValueError: if the chunk is no int of at least 1, labels do not fit, or the
+        batch size changes within a block.
     """
     traced = {name: jnp.asarray(column[0]) for name, column in group.traced.items()}
     program = group.program
+    check_blocks(program.stages, layout(1).every)
     state = state_shapes(program, traced, data.train)
     for part in (data.train, data.validation):
         if part is not None:

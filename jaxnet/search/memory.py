@@ -49,10 +49,10 @@ def working_set(program: Program, traced: Any, state: TrainState, train: Batch) 
       state: its shapes.
       train: the shapes of the examples.
     """
-    rows = program.batch_size
+    examples = len(jax.tree.leaves(train)[0])
+    rows = max(size or examples for _, size in program.stages)
     batch = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct((rows or a.shape[0], *a.shape[1:]), a.dtype),
-        train,
+        lambda a: jax.ShapeDtypeStruct((rows, *a.shape[1:]), a.dtype), train
     )
 
     def step(traced: Any, state: TrainState, batch: Batch, key: Any) -> Any:

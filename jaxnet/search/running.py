@@ -79,12 +79,9 @@ class Running:
             init.out_info,
         )
         numbers = [self._number(0)] * 3
-        return [
-            train_members.lower(
-                program, layout, members, self._plan.data, self._key, *numbers
-            ),
-            init,
-        ]
+        rest = (layout, members, self._plan.data, self._key, *numbers)
+        sizes = {program.at(first) for first, _ in program.stages}
+        return [*(train_members.lower(one, *rest) for one in sizes), init]
 
     def init(self) -> None:
         """Makes the members' first states."""
@@ -107,10 +104,12 @@ class Running:
         """
         every, blocks = self._planned.layout.every, 1
         while first < last and self.active.any():
-            blocks = min(blocks, (last - first) // every)
+            program = self._planned.group.program
+            until = program.until(first, last)
+            blocks = min(blocks, (until - first) // every)
             start = time.perf_counter()
             self.members, curves = train_members(
-                self._planned.group.program,
+                program.at(first),
                 self._planned.layout,
                 self.members,
                 self._plan.data,
