@@ -5,7 +5,6 @@ compiled call; between blocks there is progress, history, callbacks and early
 stopping, from numbers that come to the host in one transfer.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from jaxnet import programs
 from jaxnet.callbacks import Callback, Report
 from jaxnet.checks import check_int, check_key
 from jaxnet.data.streaming import Stream
+from jaxnet.diagnosis import Diagnosis, diagnose, is_finite
 from jaxnet.loading import check_classes, load, on_device
 from jaxnet.metrics import compute
 from jaxnet.programs import program_of
@@ -34,13 +34,14 @@ class Fit:
     Attributes:
       build: as given to `fit`.
       hypers: likewise.
-      state: the last state, or the best one if there was early stopping.
+      state: the last finite state, or the best one if there was early stopping.
       history: columns of equal length by name, one row for each block of epochs:
         "epoch", "seconds" since training began, "train_loss" and the task's metrics
         as they were during training, averaged over the block, and the same as
         "validation_loss" and so on at its end.
-      status: "done", "stopped at epoch 40" or "diverged at epoch 3".
+      status: "done", "stopped at epoch 40" or "diverged at step 412".
       best_epoch: the epoch that ``state`` is from; None without early stopping.
+      diagnosis: of a run that diverged, what was wrong with which step.
     """
 
     build: Build
@@ -49,6 +50,7 @@ class Fit:
     history: dict[str, np.ndarray]
     status: str
     best_epoch: int | None
+    diagnosis: Diagnosis | None = None
 
     @property
     def params(self) -> Params:
@@ -71,7 +73,8 @@ class Fit:
     def __repr__(self) -> str:
         last = {name: column[-1] for name, column in self.history.items()}
         parts = [f"{name} {value:.4g}" for name, value in last.items()]
-        return f"Fit({self.status}: {', '.join(parts)})"
+        why = "" if self.diagnosis is None else f"; {self.diagnosis}"
+        return f"Fit({self.status}: {', '.join(parts)}{why})"
 
 
 def fit(
@@ -106,8 +109,9 @@ def fit(
       progress: whether to show a bar, if stderr is a terminal.
 
     Returns:
-      The trained model with its history. A training loss that is not finite ends
-      training with the status "diverged at epoch ...".
+      The trained model with its history. A loss or parameters that are not finite
+      end training with the status "diverged at step ...", the state before that step,
+      and a diagnosis.
 
     Raises:
       ValueError: if arguments, data or hyperparameters do not fit together.
@@ -128,8 +132,10 @@ def fit(
         check_classes(program, traced, state, validation)
 
     rows: list[dict[str, float]] = []
-    status, best, best_state = "running", Best(), None
+    status, best, best_state, diagnosis = "running", Best(), None, None
     start = time.perf_counter()
+    # To go back to, should the next block end in numbers that are not finite.
+    before = programs.copy_state(state)
     with progress_bar(epochs, show=progress) as update:
         for first in range(0, epochs, every):
             epoch = min(first + every, epochs)
@@ -141,9 +147,11 @@ def fit(
                 means["validation"] = programs.evaluate(
                     program, traced, state, validation
                 )
+            good = is_finite(trained["loss"].total, state.params)
+            means, good = jax.device_get((means, good))
             metrics = {
                 f"{part}_{name}": value
-                for part, values in jax.device_get(means).items()
+                for part, values in means.items()
                 for name, value in _numbers(values).items()
             }
             seconds = time.perf_counter() - start
@@ -151,15 +159,22 @@ def fit(
             update(epoch, "  ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
             if epoch == epochs:
                 status = "done"
-            if not math.isfinite(metrics["train_loss"]):
+            if not good:
+                state, diagnosis = diagnose(
+                    program, traced, before, train, train_key, first, epoch
+                )
                 status = f"diverged at epoch {epoch}"
-            elif early_stopping is not None:
-                value = monitored(early_stopping, metrics)
-                best = observe(early_stopping, best, value, epoch)
-                if best.stale == 0:
-                    best_state = programs.copy_state(state)
-                elif best.stale >= early_stopping.patience:
-                    status = f"stopped at epoch {epoch}"
+                if diagnosis is not None:
+                    status = f"diverged at step {diagnosis.step}"
+            else:
+                before = programs.copy_state(state)
+                if early_stopping is not None:
+                    value = monitored(early_stopping, metrics)
+                    best = observe(early_stopping, best, value, epoch)
+                    if best.stale == 0:
+                        best_state = before
+                    elif best.stale >= early_stopping.patience:
+                        status = f"stopped at epoch {epoch}"
             for callback in callbacks:
                 callback(Report(epoch, epochs, metrics, state, status))
             if status != "running":
@@ -167,8 +182,9 @@ def fit(
 
     history = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
     if best_state is None:
-        return Fit(build, hypers, state, history, status, None)
-    return Fit(build, hypers, best_state, history, status, int(best.epoch))
+        return Fit(build, hypers, state, history, status, None, diagnosis)
+    epoch = int(best.epoch)
+    return Fit(build, hypers, best_state, history, status, epoch, diagnosis)
 
 
 def _first_batch(data: Batch | Stream) -> Batch:

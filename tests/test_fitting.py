@@ -194,8 +194,9 @@ def test_a_loss_that_is_not_finite_ends_training(key):
         return build(h)._replace(model=dense(1), optimizer=rule)
 
     result = fit(plain, HYPERS | {"learning_rate": 1e9}, curve(), key=key, epochs=50)
-    assert result.status == f"diverged at epoch {len(result.history['epoch'])}"
-    assert len(result.history["epoch"]) < 50
+    assert result.diagnosis is not None
+    assert result.status == f"diverged at step {result.diagnosis.step}"
+    assert len(result.history["epoch"]) == result.diagnosis.epoch < 50
 
 
 def test_metrics_and_labels(key):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int
 
+from jaxnet.diagnosis import finite
 from jaxnet.epochs import run_epoch
 from jaxnet.hypers import join_hypers
 from jaxnet.metrics import compute
@@ -185,10 +186,10 @@ def _train_block(
     ) -> tuple[tuple[TrainState, Array], Any]:
         state, bad_step = carry
         new, metrics = recipe.step(hypers, state, batch, key)
-        finite = _finite(metrics["loss"].total, new.params)
+        good = finite(metrics["loss"].total, new.params)
         running = member.active & (bad_step == 0)
-        bad_step = jnp.where(running & ~finite, state.step + 1, bad_step)
-        state = _where(running & finite, new, state)
+        bad_step = jnp.where(running & ~good, state.step + 1, bad_step)
+        state = _where(running & good, new, state)
         return (state, bad_step), metrics
 
     def epoch(carry: Any, i: Array) -> Any:
@@ -234,19 +235,6 @@ def _observed(
         best_state=_where(better, member.state, member.best_state),
         active=member.active & (best.stale < rule.patience),
     )
-
-
-def _finite(loss: Array, params: Any) -> Array:
-    """Whether a loss is finite, and the sum of the squares of all parameters.
-
-    A dot product is several times faster than looking at every number, and larger
-    than 1e19 no parameter is when training goes well.
-    """
-    squares = [
-        jnp.vdot(leaf, leaf, preferred_element_type=jnp.float32)
-        for leaf in jax.tree.leaves(params)
-    ]
-    return jnp.isfinite(sum(squares, start=loss))
 
 
 def _where(condition: Array, new: Any, old: Any) -> Any:

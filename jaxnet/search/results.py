@@ -173,10 +173,14 @@ class Sweep:
           **changes: for `fit`, such as ``callbacks`` or more ``epochs``.
         """
         member, key, train, validation = self._inputs(i)
+        number, every = self._number(i), self.plan.every
+        epochs = int(self.runs.epochs[number])
+        if self.runs.bad_step[number]:
+            epochs += every  # The block with the bad step, for the diagnosis.
         arguments = {
             "key": key,
-            "epochs": max(self.plan.every, int(self.runs.epochs[self._number(i)])),
-            "every": self.plan.every,
+            "epochs": max(every, epochs),
+            "every": every,
             "early_stopping": self.plan.early_stopping,
             "progress": False,
         }
