@@ -16,15 +16,25 @@ import numpy as np
 from jaxnet import programs
 from jaxnet.callbacks import Callback, Report
 from jaxnet.checks import check_int, check_key
+from jaxnet.data.batching import example_count
 from jaxnet.data.streaming import Stream
+from jaxnet.devices import (
+    devices_of,
+    is_leader,
+    mesh_of,
+    nearest,
+    put,
+    replicated,
+    to_host,
+)
 from jaxnet.diagnosis import Diagnosis, diagnose, is_finite
 from jaxnet.loading import check_classes, load, on_device
 from jaxnet.metrics import compute
-from jaxnet.programs import program_of
+from jaxnet.programs import Program, program_of
 from jaxnet.progress import progress_bar
 from jaxnet.stopping import Best, EarlyStopping, check_stopping, monitored, observe
 from jaxnet.training import Build, TrainState
-from jaxnet.types import Batch, Hypers, Inputs, Params, PRNGKey
+from jaxnet.types import Batch, Device, Hypers, Inputs, Params, PRNGKey
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ def fit(
     every: int = 1,
     early_stopping: EarlyStopping | None = None,
     callbacks: Sequence[Callback] = (),
+    devices: int | Sequence[Device] | None = None,
     progress: bool = True,
 ) -> Fit:
     """Trains one model.
@@ -106,6 +117,9 @@ def fit(
         faster in long blocks; there is one row of history for each block.
       early_stopping: when to stop before ``epochs``; the best state is kept.
       callbacks: functions of a `Report`, called after each block.
+      devices: those that each batch is split over, or how many; a batch size has to
+        be a multiple of their number. By default one; where there are several
+        processes, all of theirs: each process calls ``fit``, with the same data.
       progress: whether to show a bar, if stderr is a terminal.
 
     Returns:
@@ -130,6 +144,20 @@ def fit(
     if validation is not None:
         validation = load("validation", validation)
         check_classes(program, traced, state, validation)
+    if devices is None and jax.process_count() == 1:
+        devices = 1
+    used = devices_of(devices)
+    if len(used) > 1:
+        mesh = mesh_of(used)
+        program = program._replace(mesh=mesh)
+        _check_split(program, train)
+        everywhere = replicated(mesh)
+        traced, state, train_key = put((traced, state, train_key), everywhere)
+        if not isinstance(train, Stream):
+            train = put(train, everywhere)
+        if not isinstance(validation, Stream):
+            validation = put(validation, everywhere)
+    progress = progress and is_leader()
 
     rows: list[dict[str, float]] = []
     status, best, best_state, diagnosis = "running", Best(), None, None
@@ -180,11 +208,33 @@ def fit(
             if status != "running":
                 break
 
-    history = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
-    if best_state is None:
-        return Fit(build, hypers, state, history, status, None, diagnosis)
-    epoch = int(best.epoch)
-    return Fit(build, hypers, best_state, history, status, epoch, diagnosis)
+    if best_state is not None:
+        state = best_state
+    if program.mesh is not None:
+        state = jax.device_put(to_host(state), nearest(used))
+    return Fit(
+        build,
+        hypers,
+        state,
+        {name: np.asarray([row[name] for row in rows]) for name in rows[0]},
+        status,
+        None if best_state is None else int(best.epoch),
+        diagnosis,
+    )
+
+
+def _check_split(program: Program, train: Batch | Stream) -> None:
+    """Raises ValueError unless the devices can have equal parts of every batch."""
+    assert program.mesh is not None, "a single device has the whole batch"
+    count = program.mesh.size
+    for _, size in program.stages:
+        if size is None and not isinstance(train, Stream):
+            size = example_count(train)
+        if size is not None and size % count:
+            raise ValueError(
+                f"batch_size should be a multiple of the {count} devices that share "
+                f"it, got {size}. Change it, or pass devices=1."
+            )
 
 
 def _first_batch(data: Batch | Stream) -> Batch:

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
 from jaxnet.batch_sizes import Stages, stage_at, stages_of
 from jaxnet.data.streaming import Stream
-from jaxnet.epochs import run_epoch
+from jaxnet.devices import replicated, split
+from jaxnet.epochs import Step, run_epoch
 from jaxnet.hypers import Named, Static, join_hypers, split_hypers
 from jaxnet.metrics import merge
 from jaxnet.training import (
@@ -40,12 +42,14 @@ class Program(NamedTuple):
       stages: from which epoch on, counted from 0, there are how many examples per
         step, None for all. A compiled program has one.
       evaluation_rows: examples at a time in evaluation.
+      mesh: of the devices that each batch is split over; None for a single one.
     """
 
     build: Build
     static: Static
     stages: Stages
     evaluation_rows: int
+    mesh: Mesh | None = None
 
     @property
     def batch_size(self) -> int | None:
@@ -195,7 +199,9 @@ def _epochs(
 ) -> tuple[TrainState, Metrics]:
     hypers, recipe = join_hypers(traced, program.static), supervised(program.build)
 
-    step = functools.partial(recipe.step, hypers)
+    step = functools.partial(
+        _split_step, program, functools.partial(recipe.step, hypers)
+    )
 
     def body(state: TrainState, epoch: Array) -> tuple[TrainState, Metrics]:
         of_epoch = jax.random.fold_in(key, epoch)
@@ -215,7 +221,23 @@ def _step(
     i: int | Int[Array, ""],
 ) -> tuple[TrainState, Metrics]:
     hypers, step_key = join_hypers(traced, program.static), jax.random.fold_in(key, i)
-    return supervised(program.build).step(hypers, state, batch, step_key)
+    step = functools.partial(supervised(program.build).step, hypers)
+    return _split_step(program, step, state, batch, step_key)
+
+
+def _split_step(
+    program: Program, step: Step, state: TrainState, batch: Batch, key: PRNGKey
+) -> tuple[TrainState, Metrics]:
+    """A step whose batch is split over the devices, each of which has the state.
+
+    The compiler adds what the devices have to tell each other: their parts of the
+    gradient, and of the statistics of a batch.
+    """
+    if program.mesh is None:
+        return step(state, batch, key)
+    batch = jax.lax.with_sharding_constraint(batch, split(program.mesh))
+    new, metrics = step(state, batch, key)
+    return jax.lax.with_sharding_constraint(new, replicated(program.mesh)), metrics
 
 
 @functools.partial(jax.jit, static_argnames="program")

@@ -26,7 +26,7 @@ ROOMS = [
         "data.standardizing",
     ],
     ["data.streaming", "data"],
-    ["batch_sizes", "epochs", "training", "programs", "diagnosis"],
+    ["batch_sizes", "devices", "epochs", "training", "programs", "diagnosis"],
     ["stopping", "loading", "progress", "callbacks", "fitting"],
     ["statistics", "figures"],
     ["search.dimensions", "search.showing", "search.space"],

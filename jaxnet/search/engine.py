@@ -18,12 +18,13 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int
 
+from jaxnet.devices import AXIS
 from jaxnet.diagnosis import finite
 from jaxnet.epochs import run_epoch
 from jaxnet.hypers import join_hypers
 from jaxnet.metrics import compute
 from jaxnet.programs import Program
-from jaxnet.search.members import AXIS, Data, Layout, Members, run_keys
+from jaxnet.search.members import Data, Layout, Members, run_keys
 from jaxnet.stopping import EarlyStopping, monitored, observe
 from jaxnet.training import TrainState, supervised
 from jaxnet.types import Batch, PRNGKey

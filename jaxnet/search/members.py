@@ -9,14 +9,12 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Int
 
+from jaxnet.devices import AXIS
 from jaxnet.hypers import join_hypers
 from jaxnet.programs import Program, Traced
 from jaxnet.stopping import Best, EarlyStopping
 from jaxnet.training import TrainState, supervised
 from jaxnet.types import Batch, Leaf, PRNGKey
-
-AXIS = "members"
-"""The name of the mesh's only axis."""
 
 
 @jax.tree_util.register_dataclass

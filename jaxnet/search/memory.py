@@ -78,6 +78,8 @@ def available(devices: list[Device]) -> int:
         return _free_memory()
     each = []
     for device in devices:
+        if device.process_index != jax.process_index():
+            continue  # Its memory cannot be asked for, and is like our own.
         stats = device.memory_stats() or {}
         if "bytes_limit" not in stats:
             return _free_memory()

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
-import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from jaxnet.checks import check_int, check_key
 from jaxnet.data.streaming import Stream
+from jaxnet.devices import devices_of, mesh_of, put, replicated
 from jaxnet.loading import load
 from jaxnet.search.folding import fold_rows
 from jaxnet.search.grouping import group_settings
 from jaxnet.search.layouts import PlannedGroup, plan_group, reason, size_text
-from jaxnet.search.members import AXIS, Data, Layout
+from jaxnet.search.members import Data, Layout
 from jaxnet.search.memory import available, bytes_of
 from jaxnet.search.samplers import Sampler, random
 from jaxnet.search.showing import shown
@@ -151,8 +151,8 @@ def plan(
         check_stopping(early_stopping)
     settings_key, runs_key = jax.random.split(key)
     settings = _settings(space, trials, sampler, settings_key)
-    used = _devices(devices)
-    mesh = Mesh(np.array(used), (AXIS,))
+    used = devices_of(devices)
+    mesh = mesh_of(used)
     groups = group_settings(build, settings)
     data = _load(train, validation, folds, runs_key, mesh)
     planned = [
@@ -213,22 +213,6 @@ def _settings(
     return settings
 
 
-def _devices(devices: int | Sequence[Device] | None) -> list[Device]:
-    if devices is None:
-        return jax.local_devices()
-    if not isinstance(devices, int):
-        return list(devices)
-    check_int("devices", devices)
-    there = jax.local_devices()
-    if devices > len(there):
-        raise ValueError(
-            f"devices={devices} are more than the {len(there)} there are. A CPU is as "
-            "many as jax.config.update('jax_num_cpu_devices', n) says before JAX "
-            "starts."
-        )
-    return there[:devices]
-
-
 def _load(
     train: Batch, validation: Batch | None, folds: int, key: PRNGKey, mesh: Mesh
 ) -> Data:
@@ -248,4 +232,4 @@ def _load(
     if folds > 1:
         train_rows, held_rows = fold_rows(data.train, folds, key)
         data = data._replace(train_rows=train_rows, held_rows=held_rows)
-    return jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
+    return put(data, replicated(mesh))

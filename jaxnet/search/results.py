@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxnet.checks import check_int
 from jaxnet.data.batching import take_rows
+from jaxnet.devices import nearest, to_host
 from jaxnet.fitting import Fit, fit
 from jaxnet.search import tables
 from jaxnet.search.members import Members
@@ -150,7 +151,7 @@ class Sweep:
         members = self.runs.stacks[stack]
         best_epoch = int(self.runs.best_epoch[member])
         stacked = members.best_state if best_epoch else members.state
-        device = self.plan.devices[0]
+        device = nearest(self.plan.devices)
         state = jax.tree.map(lambda a: jax.device_put(a[slot], device), stacked)
         rows = np.isfinite(self.runs.curves["train_loss"][member])
         every = self.plan.every
@@ -257,13 +258,12 @@ class Sweep:
 
     def _inputs(self, i: int) -> tuple[Fit, PRNGKey, Batch, Batch | None]:
         """A member, and what it was trained with."""
-        plan, data = self.plan, self.plan.data
+        plan = self.plan
         rest, fold = divmod(self._number(i), plan.folds)
         key = jax.random.fold_in(plan.key, rest % plan.seeds)
-        train, validation = jax.device_put(
-            (data.train, data.validation), plan.devices[0]
-        )
+        data = jax.device_put(to_host(plan.data), nearest(plan.devices))
+        train, validation = data.train, data.validation
         if data.train_rows is not None and data.held_rows is not None:
-            validation = take_rows(train, jnp.asarray(np.asarray(data.held_rows)[fold]))
-            train = take_rows(train, jnp.asarray(np.asarray(data.train_rows)[fold]))
+            validation = take_rows(train, data.held_rows[fold])
+            train = take_rows(train, data.train_rows[fold])
         return self.member(i), key, train, validation

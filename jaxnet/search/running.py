@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
+from jaxnet.devices import largest, put, replicated, split, to_host
 from jaxnet.search.engine import SEGMENT, swap_members, train_members
 from jaxnet.search.layouts import SWAPPED, PlannedGroup
-from jaxnet.search.members import AXIS, Members, init_members
+from jaxnet.search.members import Members, init_members
 from jaxnet.search.planning import Plan
 
 CALL_SECONDS = 0.5
@@ -37,8 +37,7 @@ class Running:
     def __init__(self, plan: Plan, planned: PlannedGroup):
         self._plan, self._planned = plan, planned
         mesh = planned.layout.mesh
-        self._stacked = NamedSharding(mesh, PartitionSpec(AXIS))
-        self._same = NamedSharding(mesh, PartitionSpec())
+        self._stacked, self._same = split(mesh), replicated(mesh)
         trials = planned.group.trials
         seed, fold = np.divmod(np.arange(plan.seeds * plan.folds), plan.folds)
         of_trial = seed * plan.folds + fold
@@ -59,7 +58,7 @@ class Running:
         # An empty slot trains nothing: it may look like any member.
         slots = np.maximum(self.order, 0)
         place, of = np.divmod(slots, len(of_trial))
-        self._start = jax.device_put(
+        self._start = put(
             (
                 {name: column[place] for name, column in planned.group.traced.items()},
                 seed[of].astype(np.int32),
@@ -67,7 +66,7 @@ class Running:
             ),
             self._stacked,
         )
-        self._key = jax.device_put(plan.key, self._same)
+        self._key = put(plan.key, self._same)
 
     def lowered(self) -> list[Any]:
         """Its programs, traced but not compiled."""
@@ -88,7 +87,7 @@ class Running:
         planned = self._planned
         start = (*self._start, self._key, self._plan.data.train)
         members = init_members(planned.group.program, planned.layout, *start)
-        active = jax.device_put(self.order >= 0, self._stacked)
+        active = put(self.order >= 0, self._stacked)
         self.members = replace(members, active=active)
 
     def train(
@@ -116,8 +115,9 @@ class Running:
                 self._key,
                 *map(self._number, (first, blocks, self._chunks)),
             )
-            curves = jax.device_get(curves)
-            seconds = time.perf_counter() - start
+            curves = to_host(curves)
+            # The same in all processes, which make the same calls.
+            seconds = largest(time.perf_counter() - start)
             there = self.order >= 0
             at = self.order[there]
             rows = {name: rows[there, :blocks] for name, rows in curves.items()}
@@ -136,7 +136,7 @@ class Running:
         """Stops members, of which some may be of another group."""
         self.active &= ~np.isin(self.ids, ids)
         active = np.append(self.active, False)[self.order]
-        on_devices = jax.device_put(active, self._stacked)
+        on_devices = put(active, self._stacked)
         self.members = replace(self.members, active=on_devices)
         self._gather()
 
@@ -145,7 +145,7 @@ class Running:
         members = self.members
         best = 0 if members.best is None else members.best.epoch
         news = (members.active, members.bad_step, members.epochs, best)
-        active, bad_step, epochs, best = jax.device_get(news)
+        active, bad_step, epochs, best = to_host(news)
         there = self.order >= 0
         at = self.order[there]
         self.bad_step[at], self.epochs[at] = bad_step[there], epochs[there]
@@ -173,7 +173,7 @@ class Running:
             # Filled up with places that are on no device.
             none = np.full(turn - len(a), -1)
             both = np.stack([np.append(a, none), np.append(b, none)])
-            places = jax.device_put(both.astype(np.int32), self._same)
+            places = put(both.astype(np.int32), self._same)
             self.members = swap_members(layout, self.members, places)
         self._chunks = needed
 
@@ -183,7 +183,7 @@ class Running:
         return -(-int(self.active.sum()) // (layout.mesh.size * layout.chunk))
 
     def _number(self, value: int) -> jax.Array:
-        return jax.device_put(np.int32(value), self._same)
+        return put(np.int32(value), self._same)
 
 
 def compile_all(lowered: list[Any]) -> None:

@@ -8,12 +8,14 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
 from jaxnet.checks import check_choice
+from jaxnet.devices import is_leader, to_host
 from jaxnet.progress import progress_bar
 from jaxnet.search.halving import Halving, rungs, survivors
 from jaxnet.search.planning import Plan, plan
@@ -77,7 +79,8 @@ def sweep(
       halving: when settings are dropped that are behind.
       chunk: members that a device trains at a time at most; "auto" for as many as
         its cache, or memory, has room for.
-      devices: those to train on, or how many of the local ones; None for all.
+      devices: those to train on, or how many; None for all, also those of other
+        processes. Each process calls ``sweep`` then, and gets the whole result.
       memory: bytes that the sweep may take; None for what is free.
       progress: whether to show the plan and a bar, if stderr is a terminal.
 
@@ -120,6 +123,7 @@ def run(
     progress: bool,
 ) -> Sweep:
     """Trains what was planned; the arguments are those of `sweep`."""
+    progress = progress and is_leader()
     if progress and sys.stderr.isatty():
         print(planned, file=sys.stderr)
     every, epochs = planned.every, planned.epochs
@@ -162,6 +166,8 @@ def run(
                     group.stop(ids.ravel())
     runs = _collect(groups, curves, halved)
     jax.block_until_ready(runs.stacks)
+    if jax.process_count() > 1:
+        runs = replace(runs, stacks=to_host(runs.stacks))
     seconds = {"compile": compiled - start, "run": time.perf_counter() - compiled}
     return Sweep.of(planned, runs, monitor, maximize, seconds)
 
