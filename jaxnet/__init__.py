@@ -17,8 +17,10 @@ from jaxnet import (
     search,
 )
 from jaxnet.callbacks import tensorboard
+from jaxnet.checkpoint.keeping import Checkpoints
 from jaxnet.data import split, standardizer_of
-from jaxnet.fitting import Fit, fit
+from jaxnet.fitted import Fit
+from jaxnet.fitting import fit
 from jaxnet.layers import (
     Layer,
     activation,
@@ -61,6 +63,7 @@ from jaxnet.stopping import EarlyStopping
 from jaxnet.training import Task, supervised
 
 __all__ = [
+    "Checkpoints",
     "EarlyStopping",
     "Fit",
     "Halving",

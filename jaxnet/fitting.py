@@ -7,7 +7,7 @@ stopping, from numbers that come to the host in one transfer.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,76 +15,26 @@ import numpy as np
 
 from jaxnet import programs
 from jaxnet.callbacks import Callback, Report
+from jaxnet.checkpoint.keeping import CheckpointError, Checkpoints, Keeper, keeping
 from jaxnet.checks import check_int, check_key
-from jaxnet.data.batching import example_count
+from jaxnet.course import Course
 from jaxnet.data.streaming import Stream
 from jaxnet.devices import (
     devices_of,
     is_leader,
-    mesh_of,
     nearest,
     put,
     replicated,
     to_host,
 )
-from jaxnet.diagnosis import Diagnosis, diagnose, is_finite
-from jaxnet.loading import check_classes, load, on_device
+from jaxnet.diagnosis import diagnose, is_finite
+from jaxnet.fitted import Fit
 from jaxnet.metrics import compute
-from jaxnet.programs import Program, program_of
+from jaxnet.preparing import Run, identity_of, prepare
 from jaxnet.progress import progress_bar
-from jaxnet.stopping import Best, EarlyStopping, check_stopping, monitored, observe
-from jaxnet.training import Build, TrainState
-from jaxnet.types import Batch, Device, Hypers, Inputs, Params, PRNGKey
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A trained model, and how it came about.
-
-    Attributes:
-      build: as given to `fit`.
-      hypers: likewise.
-      state: the last finite state, or the best one if there was early stopping.
-      history: columns of equal length by name, one row for each block of epochs:
-        "epoch", "seconds" since training began, "train_loss" and the task's metrics
-        as they were during training, averaged over the block, and the same as
-        "validation_loss" and so on at its end.
-      status: "done", "stopped at epoch 40" or "diverged at step 412".
-      best_epoch: the epoch that ``state`` is from; None without early stopping.
-      diagnosis: of a run that diverged, what was wrong with which step.
-    """
-
-    build: Build
-    hypers: Hypers
-    state: TrainState
-    history: dict[str, np.ndarray]
-    status: str
-    best_epoch: int | None
-    diagnosis: Diagnosis | None = None
-
-    @property
-    def params(self) -> Params:
-        """The trained parameters: nested dicts of arrays."""
-        return self.state.params
-
-    def predict(self, x: Inputs) -> Any:
-        """The model's outputs, in evaluation mode, for every row of ``x``."""
-        program, traced = program_of(self.build, self.hypers)
-        return programs.predict(program, traced, self.state, on_device(x))
-
-    def evaluate(self, data: Batch | Stream) -> dict[str, float]:
-        """Loss and metrics on every example of ``(x, y)`` or ``(x, y, weights)``."""
-        program, traced = program_of(self.build, self.hypers)
-        data = load("data", data)
-        check_classes(program, traced, self.state, data)
-        totals = programs.evaluate(program, traced, self.state, data)
-        return _numbers(totals)
-
-    def __repr__(self) -> str:
-        last = {name: column[-1] for name, column in self.history.items()}
-        parts = [f"{name} {value:.4g}" for name, value in last.items()]
-        why = "" if self.diagnosis is None else f"; {self.diagnosis}"
-        return f"Fit({self.status}: {', '.join(parts)}{why})"
+from jaxnet.stopping import EarlyStopping, check_stopping
+from jaxnet.training import Build
+from jaxnet.types import Batch, Device, Hypers, PRNGKey
 
 
 def fit(
@@ -99,6 +49,8 @@ def fit(
     early_stopping: EarlyStopping | None = None,
     callbacks: Sequence[Callback] = (),
     devices: int | Sequence[Device] | None = None,
+    checkpoint: Checkpoints | str | Path | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> Fit:
     """Trains one model.
@@ -120,6 +72,11 @@ def fit(
       devices: those that each batch is split over, or how many; a batch size has to
         be a multiple of their number. By default one; where there are several
         processes, all of theirs: each process calls ``fit``, with the same data.
+      checkpoint: a folder, or `Checkpoints`, to write the run down in from time to
+        time, with all that it needs to go on.
+      resume: whether to go on from the last checkpoint in the folder; where there is
+        none yet, training starts from the beginning. The run is what it would have
+        been without the interruption, but for its seconds.
       progress: whether to show a bar, if stderr is a terminal.
 
     Returns:
@@ -128,7 +85,9 @@ def fit(
       and a diagnosis.
 
     Raises:
-      ValueError: if arguments, data or hyperparameters do not fit together.
+      ValueError: if arguments, data or hyperparameters do not fit together, or the
+        checkpoint is damaged or of another run.
+      CheckpointError: if a checkpoint could not be written; it has the run so far.
       TypeError: if one is of the wrong kind.
     """
     check_key(key)
@@ -136,115 +95,99 @@ def fit(
     check_int("every", every)
     if early_stopping is not None:
         check_stopping(early_stopping)
-    program, traced = program_of(build, hypers)
-    init_key, train_key = jax.random.split(key)
-    train = load("train", train)
-    state = programs.init(program, traced, init_key, _first_batch(train))
-    check_classes(program, traced, state, train)
-    if validation is not None:
-        validation = load("validation", validation)
-        check_classes(program, traced, state, validation)
     if devices is None and jax.process_count() == 1:
         devices = 1
-    used = devices_of(devices)
-    if len(used) > 1:
-        mesh = mesh_of(used)
-        program = program._replace(mesh=mesh)
-        _check_split(program, train)
-        everywhere = replicated(mesh)
-        traced, state, train_key = put((traced, state, train_key), everywhere)
-        if not isinstance(train, Stream):
-            train = put(train, everywhere)
-        if not isinstance(validation, Stream):
-            validation = put(validation, everywhere)
-    progress = progress and is_leader()
+    run = prepare(build, hypers, train, validation, key, devices_of(devices))
 
-    rows: list[dict[str, float]] = []
-    status, best, best_state, diagnosis = "running", Best(), None, None
-    start = time.perf_counter()
-    # To go back to, should the next block end in numbers that are not finite.
-    before = programs.copy_state(state)
-    with progress_bar(epochs, show=progress) as update:
-        for first in range(0, epochs, every):
-            epoch = min(first + every, epochs)
-            state, trained = programs.train_block(
-                program, traced, state, train, train_key, first, epoch
-            )
-            means = {"train": trained}
-            if validation is not None:
-                means["validation"] = programs.evaluate(
-                    program, traced, state, validation
-                )
-            good = is_finite(trained["loss"].total, state.params)
-            means, good = jax.device_get((means, good))
-            metrics = {
-                f"{part}_{name}": value
-                for part, values in means.items()
-                for name, value in _numbers(values).items()
-            }
-            seconds = time.perf_counter() - start
-            rows.append({"epoch": epoch, "seconds": seconds, **metrics})
-            update(epoch, "  ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
-            if epoch == epochs:
-                status = "done"
-            if not good:
-                state, diagnosis = diagnose(
-                    program, traced, before, train, train_key, first, epoch
-                )
-                status = f"diverged at epoch {epoch}"
-                if diagnosis is not None:
-                    status = f"diverged at step {diagnosis.step}"
-            else:
-                before = programs.copy_state(state)
-                if early_stopping is not None:
-                    value = monitored(early_stopping, metrics)
-                    best = observe(early_stopping, best, value, epoch)
-                    if best.stale == 0:
-                        best_state = before
-                    elif best.stale >= early_stopping.patience:
-                        status = f"stopped at epoch {epoch}"
+    def fit_of(course: Course) -> Fit:
+        best = course.best_state
+        state = course.kept if best is None else best
+        if run.program.mesh is not None:
+            state = jax.device_put(to_host(state), nearest(jax.devices()))
+        rows = course.rows
+        return Fit(
+            build,
+            hypers,
+            state,
+            {name: np.asarray([row[name] for row in rows]) for name in rows[0]},
+            course.status,
+            None if best is None else int(course.best.epoch),
+            course.diagnosis,
+        )
+
+    def identity() -> dict[str, Any]:
+        return identity_of(run, hypers, key, every, early_stopping)
+
+    show = progress and is_leader()
+    with (
+        keeping(checkpoint, identity, resume=resume) as keeper,
+        progress_bar(epochs, show=show) as update,
+    ):
+        course = _first_course(run, keeper, epochs)
+        earlier = course.rows[-1]["seconds"] if course.rows else 0.0
+        start = time.perf_counter() - earlier
+        update(course.epoch, "")
+        while course.status == "running":
+            metrics = _train_block(run, course, min(course.epoch + every, epochs))
+            row = {"epoch": course.epoch, "seconds": time.perf_counter() - start}
+            course.rows.append(row | metrics)
+            update(course.epoch, "  ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
+            if course.status == "running" and early_stopping is not None:
+                course.watch(early_stopping, metrics)
+            if course.status == "running" and course.epoch == epochs:
+                course.status = "done"
             for callback in callbacks:
-                callback(Report(epoch, epochs, metrics, state, status))
-            if status != "running":
-                break
+                report = Report(
+                    course.epoch, epochs, metrics, course.state, course.status
+                )
+                callback(report)
+            if keeper.due() or course.status != "running":
+                try:
+                    keeper.save(course.epoch, course.tree(), course.meta())
+                except CheckpointError as error:
+                    error.result = fit_of(course)
+                    raise
+    return fit_of(course)
 
-    if best_state is not None:
-        state = best_state
-    if program.mesh is not None:
-        state = jax.device_put(to_host(state), nearest(used))
-    return Fit(
-        build,
-        hypers,
-        state,
-        {name: np.asarray([row[name] for row in rows]) for name in rows[0]},
-        status,
-        None if best_state is None else int(best.epoch),
-        diagnosis,
+
+def _first_course(run: Run, keeper: Keeper, epochs: int) -> Course:
+    """The course from its beginning, or from the checkpoint that was found."""
+    if keeper.found is None:
+        return Course.start(run.state)
+    meta = keeper.found[1]
+    if meta["epoch"] > epochs:
+        raise ValueError(
+            f"epochs={epochs} are fewer than the {meta['epoch']} that the checkpoint "
+            "has done. Use as many or more."
+        )
+    tree = keeper.load(Course.shapes(run.state, meta))
+    if run.program.mesh is not None:
+        tree = put(tree, replicated(run.program.mesh))
+    course = Course.restored(tree, meta)
+    if course.status == "done" and course.epoch < epochs:
+        course.status = "running"  # There are more epochs to do than there were.
+    return course
+
+
+def _train_block(run: Run, course: Course, epoch: int) -> dict[str, float]:
+    """Trains up to an epoch; returns the metrics by their names in the history."""
+    program, traced, _, train, validation, key = run
+    first = course.epoch
+    state, trained = programs.train_block(
+        program, traced, course.state, train, key, first, epoch
     )
-
-
-def _check_split(program: Program, train: Batch | Stream) -> None:
-    """Raises ValueError unless the devices can have equal parts of every batch."""
-    assert program.mesh is not None, "a single device has the whole batch"
-    count = program.mesh.size
-    for _, size in program.stages:
-        if size is None and not isinstance(train, Stream):
-            size = example_count(train)
-        if size is not None and size % count:
-            raise ValueError(
-                f"batch_size should be a multiple of the {count} devices that share "
-                f"it, got {size}. Change it, or pass devices=1."
-            )
-
-
-def _first_batch(data: Batch | Stream) -> Batch:
-    """Data that show the shapes: all of the arrays, or a stream's first batch."""
-    if not isinstance(data, Stream):
-        return data
-    for batch in data.in_order(1):
-        return batch
-    raise ValueError("train is a stream that gave no batch: it is empty.")
-
-
-def _numbers(metrics: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in compute(metrics).items()}
+    means = {"train": trained}
+    if validation is not None:
+        means["validation"] = programs.evaluate(program, traced, state, validation)
+    good = is_finite(trained["loss"].total, state.params)
+    means, good = jax.device_get((means, good))
+    if good:
+        course.advance(state, epoch)
+    else:
+        found = diagnose(program, traced, course.kept, train, key, first, epoch)
+        course.diverge(*found, epoch)
+    return {
+        f"{part}_{name}": float(value)
+        for part, values in means.items()
+        for name, value in compute(values).items()
+    }

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.sweep.problem import Problem
-from jaxnet.fitting import Fit
+from jaxnet.fitted import Fit
 from jaxnet.search import Sweep
 from jaxnet.statistics import Interval, mean_interval, paired_difference
 

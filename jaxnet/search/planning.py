@@ -9,8 +9,8 @@ memory. `sweep` plans first, and refuses what cannot be.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -49,6 +49,7 @@ class Plan:
       early_stopping: when a member stops; None for never.
       data: on all devices.
       groups: one for each program.
+      chunk: as in `sweep`.
       devices: all of them.
       bytes: that everything takes on all devices: an estimate.
       available: bytes that there are.
@@ -65,6 +66,7 @@ class Plan:
     early_stopping: EarlyStopping | None
     data: Data
     groups: list[PlannedGroup]
+    chunk: int | Literal["auto"]
     devices: list[Device]
     bytes: int
     available: int
@@ -153,18 +155,10 @@ def plan(
     settings = _settings(space, trials, sampler, settings_key)
     used = devices_of(devices)
     mesh = mesh_of(used)
-    groups = group_settings(build, settings)
     data = _load(train, validation, folds, runs_key, mesh)
-    planned = [
-        plan_group(
-            group,
-            data,
-            len(group.trials) * seeds * folds,
-            functools.partial(Layout, mesh, every=every, early_stopping=early_stopping),
-            chunk,
-        )
-        for group in groups
-    ]
+    layout = functools.partial(Layout, mesh, every=every, early_stopping=early_stopping)
+    batches = [len(settings)]
+    planned = _groups(build, settings, batches, data, seeds * folds, layout, chunk)
     total = sum(one.bytes for one in planned) + bytes_of(data) * len(used)
     limit = available(used) if memory is None else memory
     result = Plan(
@@ -179,6 +173,7 @@ def plan(
         early_stopping=early_stopping,
         data=data,
         groups=planned,
+        chunk=chunk,
         devices=used,
         bytes=total,
         available=limit,
@@ -190,6 +185,46 @@ def plan(
             f"devices. The plan:\n{result}"
         )
     return result
+
+
+def regroup(plan: Plan, batches: Sequence[int]) -> Plan:
+    """The plan with groups for each batch of trials, which are trained apart.
+
+    Args:
+      plan: of all trials.
+      batches: how many of them are in each, in their order.
+    """
+    layout = functools.partial(
+        Layout,
+        mesh_of(plan.devices),
+        every=plan.every,
+        early_stopping=plan.early_stopping,
+    )
+    each = plan.seeds * plan.folds
+    groups = _groups(
+        plan.build, plan.settings, batches, plan.data, each, layout, plan.chunk
+    )
+    return replace(plan, groups=groups)
+
+
+def _groups(
+    build: Build,
+    settings: list[dict[str, Any]],
+    batches: Sequence[int],
+    data: Data,
+    members: int,
+    layout: Callable[..., Layout],
+    chunk: int | Literal["auto"],
+) -> list[PlannedGroup]:
+    """The programs of each batch of settings, with so many members a setting."""
+    planned, start = [], 0
+    for count in batches:
+        for group in group_settings(build, settings[start : start + count]):
+            group = group._replace(trials=group.trials + start)
+            size = len(group.trials) * members
+            planned.append(plan_group(group, data, size, layout, chunk))
+        start += count
+    return planned
 
 
 def _settings(

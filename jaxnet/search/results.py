@@ -20,7 +20,8 @@ import numpy as np
 from jaxnet.checks import check_int
 from jaxnet.data.batching import take_rows
 from jaxnet.devices import nearest, to_host
-from jaxnet.fitting import Fit, fit
+from jaxnet.fitted import Fit
+from jaxnet.fitting import fit
 from jaxnet.search import tables
 from jaxnet.search.members import Members
 from jaxnet.search.planning import Plan

@@ -1,5 +1,6 @@
 """A group of members on its way: what is on the devices, and which member is where."""
 
+import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,9 @@ CALL_SECONDS = 0.5
 """How long a call should take, so that there is progress to be seen."""
 
 
+_OF_MEMBERS = ("active", "bad_step", "epochs", "best_epoch")
+
+
 class Running:
     """The members of one group, from the first epoch to the last.
 
@@ -29,7 +33,8 @@ class Running:
       bad_step: likewise, as in `Members`.
       epochs: likewise.
       best_epoch: likewise; 0 without early stopping.
-      members: on the devices, by slots; there after `init`.
+      first: epochs done by those that are active.
+      members: on the devices, by slots; there after `init` or `restore`.
     """
 
     members: Members
@@ -47,14 +52,8 @@ class Running:
         self.bad_step = np.zeros(count, int)
         self.epochs = np.zeros(count, int)
         self.best_epoch = np.zeros(count, int)
-        # As many for each device; what is left over is empty.
-        devices = mesh.size
-        dealt = np.full((devices, planned.slots // devices), -1)
-        for i in range(devices):
-            mine = np.arange(i, count, devices)
-            dealt[i, : len(mine)] = mine
-        self.order = dealt.ravel()
-        self._chunks = self._needed()
+        self.first = 0
+        self._deal()
         # An empty slot trains nothing: it may look like any member.
         slots = np.maximum(self.order, 0)
         place, of = np.divmod(slots, len(of_trial))
@@ -90,20 +89,51 @@ class Running:
         active = put(self.order >= 0, self._stacked)
         self.members = replace(members, active=active)
 
-    def train(
-        self, first: int, last: int, record: Callable[[np.ndarray, int, Any], None]
-    ) -> None:
-        """Trains the active members for the epochs in [first, last).
+    def tree(self) -> dict[str, Any]:
+        """All that there is to be known of the members, by their places in ``ids``.
+
+        It is the same for any number of devices and processes.
+        """
+        slots = self.slots()
+        members = to_host(self.members)
+        return {name: getattr(self, name) for name in _OF_MEMBERS} | {
+            "members": jax.tree.map(lambda a: a[slots], members)
+        }
+
+    def shapes(self) -> dict[str, Any]:
+        """What `tree` will give, with other values."""
+        count, start = len(self.ids), (*self._start, self._key, self._plan.data.train)
+        planned = self._planned
+        init = functools.partial(init_members, planned.group.program, planned.layout)
+        return {name: getattr(self, name) for name in _OF_MEMBERS} | {
+            "members": jax.tree.map(
+                lambda a: np.empty((count, *a.shape[1:]), a.dtype),
+                jax.eval_shape(init, *start),
+            )
+        }
+
+    def restore(self, tree: dict[str, Any], first: int) -> None:
+        """Takes over what `tree` gave after so many epochs, in place of `init`."""
+        for name in _OF_MEMBERS:
+            setattr(self, name, np.array(tree[name]))
+        self.first = first
+        self._deal()
+        slots = np.maximum(self.order, 0)
+        members = jax.tree.map(lambda a: a[slots], tree["members"])
+        there = (self.order >= 0) & members.active
+        self.members = put(replace(members, active=there), self._stacked)
+
+    def train(self, last: int, record: Callable[[np.ndarray, int, Any], None]) -> None:
+        """Trains the active members until they have done so many epochs.
 
         Args:
-          first: epochs done before.
           last: epochs done afterwards.
           record: called after every call with the members' ids, the number of their
             first block and the metrics, each (members, blocks).
         """
         every, blocks = self._planned.layout.every, 1
-        while first < last and self.active.any():
-            program = self._planned.group.program
+        while self.first < last and self.active.any():
+            first, program = self.first, self._planned.group.program
             until = program.until(first, last)
             blocks = min(blocks, (until - first) // every)
             start = time.perf_counter()
@@ -122,7 +152,7 @@ class Running:
             at = self.order[there]
             rows = {name: rows[there, :blocks] for name, rows in curves.items()}
             ids, block = self.ids[at], first // every
-            first += blocks * every
+            self.first += blocks * every
             self._look()
             record(ids, block, rows)
             blocks = max(1, min(SEGMENT, int(blocks * CALL_SECONDS / seconds)))
@@ -152,6 +182,17 @@ class Running:
         self.best_epoch[at] = np.broadcast_to(best, there.shape)[there]
         self.active[at] = active[there] & (bad_step[there] == 0)
         self._gather()
+
+    def _deal(self) -> None:
+        """Gives each member its slot: as many to each device, the active ones first."""
+        devices = self._planned.layout.mesh.size
+        dealt = np.full((devices, self._planned.slots // devices), -1)
+        members = np.argsort(~self.active, kind="stable")
+        for i in range(devices):
+            mine = members[i::devices]
+            dealt[i, : len(mine)] = mine
+        self.order = dealt.ravel()
+        self._chunks = self._needed()
 
     def _gather(self) -> None:
         """Moves the active members to the front, if that saves a tenth of the work."""

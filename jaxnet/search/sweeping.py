@@ -4,24 +4,23 @@ A sweep is nothing but its runs: every member is what `fit` gives for its settin
 seed, to rounding, whatever its neighbours, the chunk and the devices are.
 """
 
-import itertools
+import functools
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import jax
-import numpy as np
 
-from jaxnet.checks import check_choice
+from jaxnet.checkpoint.keeping import Checkpoints, keeping
 from jaxnet.devices import is_leader, to_host
 from jaxnet.progress import progress_bar
-from jaxnet.search.halving import Halving, rungs, survivors
+from jaxnet.search.course import Course
+from jaxnet.search.halving import Halving, rungs
 from jaxnet.search.planning import Plan, plan
-from jaxnet.search.ranking import kept_rows
-from jaxnet.search.results import Runs, Sweep
-from jaxnet.search.running import Running, compile_all
+from jaxnet.search.results import Sweep
+from jaxnet.search.resuming import replanned, sweep_identity
 from jaxnet.search.samplers import Sampler, random
 from jaxnet.search.space import Space
 from jaxnet.stopping import EarlyStopping
@@ -49,6 +48,8 @@ def sweep(
     chunk: int | Literal["auto"] = "auto",
     devices: int | Sequence[Device] | None = None,
     memory: int | None = None,
+    checkpoint: Checkpoints | str | Path | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> Sweep:
     """Trains a model for every setting, seed and fold.
@@ -82,6 +83,11 @@ def sweep(
       devices: those to train on, or how many; None for all, also those of other
         processes. Each process calls ``sweep`` then, and gets the whole result.
       memory: bytes that the sweep may take; None for what is free.
+      checkpoint: a folder, or `jaxnet.Checkpoints`, to write the sweep down in from
+        time to time, with all that it needs to go on, on other devices as well.
+      resume: whether to go on from the last checkpoint in the folder; where there is
+        none yet, the sweep starts from the beginning. More ``trials`` than before
+        are added to those that are there, of which none is trained again.
       progress: whether to show the plan and a bar, if stderr is a terminal.
 
     Returns:
@@ -89,7 +95,9 @@ def sweep(
 
     Raises:
       ValueError: if arguments, data or hyperparameters do not fit together, or would
-        take more memory than there is. Nothing has been compiled then.
+        take more memory than there is, or the checkpoint is damaged or of another
+        sweep. Nothing has been compiled then.
+      CheckpointError: if a checkpoint could not be written; it has the sweep so far.
     """
     planned = plan(
         build,
@@ -111,7 +119,15 @@ def sweep(
     if monitor is None:
         held_out = validation is not None or folds > 1
         monitor = "validation_loss" if held_out else "train_loss"
-    return run(planned, monitor, maximize, halving, progress=progress)
+    return run(
+        planned,
+        monitor,
+        maximize,
+        halving,
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def run(
@@ -120,93 +136,26 @@ def run(
     maximize: bool,
     halving: Halving | None,
     *,
+    checkpoint: Checkpoints | str | Path | None = None,
+    resume: bool = False,
     progress: bool,
 ) -> Sweep:
     """Trains what was planned; the arguments are those of `sweep`."""
-    progress = progress and is_leader()
-    if progress and sys.stderr.isatty():
-        print(planned, file=sys.stderr)
-    every, epochs = planned.every, planned.epochs
-    stops = [*rungs(halving, epochs, every), epochs]
-    groups = [Running(planned, group) for group in planned.groups]
-    lowered = [program for group in groups for program in group.lowered()]
-    metrics = sorted(lowered[0].out_info[1])
-    check_choice("monitor", monitor, metrics)
-
-    start = time.perf_counter()
-    compile_all(lowered)
-    compiled = time.perf_counter()
-    curves = {
-        name: np.full((planned.members, epochs // every), np.nan, np.float32)
-        for name in metrics
-    }
-    halved = np.zeros(len(planned.settings), int)
-    each = planned.seeds * planned.folds
-    for group in groups:
-        group.init()
-    total = planned.members * epochs
-    with progress_bar(total, show=progress, unit="member-epochs") as update:
-
-        def record(ids: np.ndarray, block: int, rows: dict[str, Any]) -> None:
-            for name, values in rows.items():
-                curves[name][ids, block : block + values.shape[1]] = values
-            left = sum(int(group.active.sum()) for group in groups)
-            ahead = sum(int((epochs - g.epochs[g.active]).sum()) for g in groups)
-            update(total - ahead, f"{left:,} members in training")
-
-        for first, last in itertools.pairwise([0, *stops]):
-            for group in groups:
-                group.train(first, last, record)
-            if halving is not None and last < epochs:
-                runs = _collect(groups, curves, halved)
-                dropped = _dropped(halving, runs, monitor, maximize, every)
-                halved[dropped] = last
-                ids = dropped[:, None] * each + np.arange(each)
-                for group in groups:
-                    group.stop(ids.ravel())
-    runs = _collect(groups, curves, halved)
-    jax.block_until_ready(runs.stacks)
-    if jax.process_count() > 1:
-        runs = replace(runs, stacks=to_host(runs.stacks))
-    seconds = {"compile": compiled - start, "run": time.perf_counter() - compiled}
-    return Sweep.of(planned, runs, monitor, maximize, seconds)
-
-
-def _collect(
-    groups: Sequence[Running], curves: dict[str, np.ndarray], halved: np.ndarray
-) -> Runs:
-    """What all groups know, in one table."""
-    ids = np.concatenate([group.ids for group in groups])
-    by_member = np.argsort(ids)
-
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(group, name) for group in groups])[by_member]
-
-    return Runs(
-        curves=curves,
-        bad_step=column("bad_step"),
-        epochs=column("epochs"),
-        active=column("active"),
-        best_epoch=column("best_epoch"),
-        halved=halved.copy(),
-        stacks=[group.members for group in groups],
-        place=np.concatenate(
-            [
-                np.stack([np.full(len(group.ids), i), group.slots()], axis=1)
-                for i, group in enumerate(groups)
-            ]
-        )[by_member],
-    )
-
-
-def _dropped(
-    halving: Halving, runs: Runs, monitor: str, maximize: bool, every: int
-) -> np.ndarray:
-    """The trials that do not go on: behind, or with a member that diverged."""
-    scores = kept_rows(
-        runs.curves[monitor], runs.epochs, runs.bad_step, runs.best_epoch, every
-    )
-    there = np.flatnonzero(runs.halved == 0)
-    means = scores.reshape(len(runs.halved), -1)[there].mean(axis=1)
-    costs = -means if maximize else means
-    return np.delete(there, survivors(halving, costs))
+    stops = [*rungs(halving, planned.epochs, planned.every), planned.epochs]
+    identity = functools.partial(sweep_identity, planned, monitor, maximize, halving)
+    with keeping(checkpoint, identity, resume=resume) as keeper:
+        meta = keeper.found and keeper.found[1]
+        if meta is not None:
+            planned = replanned(planned, keeper.folder, meta, halving)
+        show = progress and is_leader()
+        if show and sys.stderr.isatty():
+            print(planned, file=sys.stderr)
+        course = Course(planned, monitor, maximize, keeper)
+        total = planned.members * planned.epochs
+        with progress_bar(total, show=show, unit="member-epochs") as update:
+            course.train(stops, halving, update)
+        result = course.result()
+    if jax.process_count() == 1:
+        return result
+    runs = replace(result.runs, stacks=to_host(result.runs.stacks))
+    return replace(result, runs=runs)
