@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import jaxnet
+from experiments.common.long_runs import LongRun, add_flags
 from experiments.common.options import (
     Limits,
     choices,
@@ -39,12 +40,14 @@ class Options(NamedTuple):
       out: the directory for all files; it is there.
       progress: whether to show how far it is.
       tensorboard: whether to write the curves of the first run for TensorBoard.
+      long: what is for runs that take long, where the experiment knows them.
     """
 
     name: str
     out: Path
     progress: bool
     tensorboard: bool
+    long: LongRun = LongRun()
 
     def callbacks(self) -> list[Callable[..., None]]:
         """Callbacks for the `jaxnet.fit` whose curves are to be logged."""
@@ -58,6 +61,8 @@ def parse(
     doc: str | None,
     config_class: type[Config],
     argv: Sequence[str] | None = None,
+    *,
+    long: bool = False,
 ) -> tuple[Config, Options]:
     """Reads the command line; a bad one ends the program with the exit status 2.
 
@@ -67,19 +72,29 @@ def parse(
       config_class: the frozen dataclass whose fields are options. It raises
         ValueError with one problem a line.
       argv: the arguments; those of the process by default.
+      long: whether its runs can take so long that they are to be resumed, or divided
+        among processes.
     """
     fields = _fields(config_class)
     parser = _parser(name, doc or "", fields.values())
+    if long:
+        add_flags(parser)
     known, unknown = parser.parse_known_args(argv)
     given = vars(known)
+    long_run = LongRun(**{field: given.pop(field) for field in LongRun._fields if long})
     options = Options(
-        name, Path(given.pop("out")), given.pop("progress"), given.pop("tensorboard")
+        name,
+        Path(given.pop("out")),
+        given.pop("progress"),
+        given.pop("tensorboard"),
+        long_run,
     )
     values = quick_values(config_class) if given.pop("quick") else {}
     for field, text in given.items():
         values[field] = from_text(fields[field].type, text)
 
-    problems, config = _unknown_flags(parser, unknown), None
+    problems = _unknown_flags(parser, unknown) + long_run.problems()
+    config = None
     try:
         config = config_class(**values)
     except ValueError as error:

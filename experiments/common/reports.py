@@ -22,9 +22,14 @@ from experiments.common.tables import all_tables
 def finish(config: Any, options: Options, outcome: Outcome) -> int:
     """Writes ``result.json``, draws the figures and prints a table.
 
+    Of several processes only the first does.
+
     Returns:
       The exit status: 0 if all checks hold, 1 if one fails.
     """
+    status = 0 if all(check.ok for check in all_checks(outcome)) else 1
+    if jax.process_index() > 0:
+        return status
     seconds = dict(outcome.wall_seconds)
     record = {
         "experiment": options.name,
@@ -43,7 +48,7 @@ def finish(config: Any, options: Options, outcome: Outcome) -> int:
         paths = outcome.draw(options.out)
     write_json(path, record)
     print_report(outcome, seconds, [*paths, path])
-    return 0 if all(check.ok for check in all_checks(outcome)) else 1
+    return status
 
 
 def print_report(

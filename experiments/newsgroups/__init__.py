@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.common.cli import parse
+from experiments.common.long_runs import LongRun, join_processes
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase, summarize
 from experiments.newsgroups import asking
@@ -34,6 +35,7 @@ from experiments.newsgroups.training import (
     train_best_models,
     train_nets,
 )
+from jaxnet.devices import is_leader
 
 __all__ = ["Config", "main", "run"]
 
@@ -43,19 +45,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if asking.is_question(argv):
         return asking.main(argv)
-    config, options = parse("newsgroups", __doc__, Config, argv)
+    config, options = parse("newsgroups", __doc__, Config, argv, long=True)
     try:
-        outcome = run(config, progress=options.progress, callbacks=options.callbacks())
+        join_processes(options.long)
+        outcome = run(
+            config,
+            progress=options.progress,
+            callbacks=options.callbacks(),
+            long=options.long,
+        )
     except ValueError as error:  # Of the corpus or the word vectors.
         print(f"python -m experiments.newsgroups: error: {error}", file=sys.stderr)
         return 2
-    print_groups(outcome.metrics["groups"], outcome.metrics["most_confused"])
-    print_differences(outcome.metrics)
+    if is_leader():
+        print_groups(outcome.metrics["groups"], outcome.metrics["most_confused"])
+        print_differences(outcome.metrics)
     return finish(config, options, outcome)
 
 
 def run(
-    config: Config, *, progress: bool = False, callbacks: Sequence[Any] = ()
+    config: Config,
+    *,
+    progress: bool = False,
+    callbacks: Sequence[Any] = (),
+    long: LongRun = LongRun(),  # noqa: B008
 ) -> Outcome:
     """Loads, trains and evaluates. Reads no flags and writes no files.
 
@@ -63,6 +76,7 @@ def run(
       config: everything that determines the numbers.
       progress: whether to show bars, on a terminal.
       callbacks: for the first `jaxnet.fit`.
+      long: where to write each net's training down, and whether to go on from there.
 
     Raises:
       ValueError: if the corpus or the word vectors cannot be used.
@@ -77,7 +91,7 @@ def run(
         prepared = vectorize(config, parts, seconds)
         with phase(seconds, "train"):
             runs = train_nets(
-                config, groups, prepared, progress=progress, callbacks=callbacks
+                config, groups, prepared, long, progress=progress, callbacks=callbacks
             )
     judged = judge(parts.test.labels, runs[0].predicted, groups)
     metrics = summarize([run.metrics for run in runs])

@@ -12,6 +12,7 @@ import numpy as np
 
 import jaxnet
 from experiments.common.cli import track
+from experiments.common.long_runs import LongRun
 from experiments.newsgroups.best import train_best
 from experiments.newsgroups.comparisons import variants
 from experiments.newsgroups.config import Config
@@ -40,6 +41,7 @@ def train_nets(
     config: Config,
     groups: tuple[str, ...],
     prepared: Prepared,
+    long: LongRun,
     *,
     progress: bool,
     callbacks: Sequence[Any],
@@ -53,7 +55,8 @@ def train_nets(
         fits = {}
         for name, changes in nets.items():
             watched = callbacks if not runs and name == reported else ()
-            fits[name] = _fit(config, prepared, h | changes, seed, watched)
+            saving = long.saving(f"seed_{seed}_{name}")
+            fits[name] = _fit(config, prepared, h | changes, seed, watched, saving)
         fitted = fits[reported]
         predicted = _predict(fitted, prepared.test)
         metrics = {
@@ -128,6 +131,7 @@ def _fit(
     h: dict[str, Any],
     seed: int,
     callbacks: Sequence[Any],
+    saving: dict[str, Any],
 ) -> jaxnet.Fit:
     return jaxnet.fit(
         build,
@@ -138,4 +142,5 @@ def _fit(
         epochs=config.epochs,
         callbacks=callbacks,
         progress=False,
+        **saving,
     )

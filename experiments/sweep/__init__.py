@@ -4,6 +4,7 @@
     python -m experiments.sweep --problem regression --rounds 2 --trials 128
     python -m experiments.sweep --search optuna --halving 3
     python -m experiments.sweep --problem newsgroups --corpus FOLDER --trials 16
+    python -m experiments.sweep --trials 1000 --checkpoint runs/long --resume
 
 Shows the plan, trains every setting with several seeds, and says what was found: the
 table of the best with intervals, and report.html, which judges the search itself.
@@ -21,21 +22,24 @@ import numpy as np
 
 from experiments.common.cli import parse
 from experiments.common.devices import split_cpu
+from experiments.common.long_runs import LongRun, join_processes
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase
 from experiments.sweep.config import Config
 from experiments.sweep.judging import described, judge, loss_difference
 from experiments.sweep.problem import Problem
 from experiments.sweep.rounds import Round, plan_round, search_all
+from jaxnet.devices import is_leader
 
 __all__ = ["Config", "main", "run"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    config, options = parse("sweep", __doc__, Config, argv)
+    config, options = parse("sweep", __doc__, Config, argv, long=True)
     split_cpu(config.devices)
     try:
+        join_processes(options.long)
         if config.plan:
             problem = load(config, {})
             print(plan_round(config, problem, problem.space, 0))
@@ -44,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             config,
             progress=options.progress,
             callbacks=options.callbacks(),
-            say=print,
+            say=print if is_leader() else _silent,
+            long=options.long,
         )
     except ValueError as error:  # What only the data or the plan can tell.
         print(f"python -m experiments.sweep: error: {error}", file=sys.stderr)
@@ -73,12 +78,17 @@ def load(config: Config, seconds: dict[str, float]) -> Problem:
         return regression.load(config.seed)
 
 
+def _silent(text: str) -> None:
+    pass
+
+
 def run(
     config: Config,
     *,
     progress: bool = False,
     callbacks: Sequence[Any] = (),
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = _silent,
+    long: LongRun = LongRun(),  # noqa: B008
 ) -> Outcome:
     """Searches and evaluates. Reads no flags and writes no files.
 
@@ -87,6 +97,7 @@ def run(
       progress: whether to show bars, on a terminal.
       callbacks: for the best run, which is trained again alone.
       say: is told plans, tables and warnings as they come.
+      long: where to write the sweep down, and whether to go on from there.
 
     Raises:
       ValueError: if the sweep cannot be made as it was asked for.
@@ -94,7 +105,7 @@ def run(
     seconds: dict[str, float] = {}
     problem = load(config, seconds)
     with phase(seconds, "search"):
-        rounds = search_all(config, problem, progress=progress, say=say)
+        rounds = search_all(config, problem, long, progress=progress, say=say)
     result = rounds[-1].result
     with phase(seconds, "test"):
         judged = judge(problem, result)

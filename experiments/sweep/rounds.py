@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from experiments.common.long_runs import LongRun
 from experiments.sweep.config import Config
 from experiments.sweep.problem import Problem
 from jaxnet import search
@@ -58,13 +59,19 @@ def plan_round(config: Config, problem: Problem, space: Any, number: int) -> Any
 
 
 def search_all(
-    config: Config, problem: Problem, *, progress: bool, say: Callable[[str], None]
+    config: Config,
+    problem: Problem,
+    long: LongRun,
+    *,
+    progress: bool,
+    say: Callable[[str], None],
 ) -> list[Round]:
     """All rounds, the coarsest first; they end early if every setting diverged.
 
     Args:
       config: how to search.
       problem: what for.
+      long: where to write each round down, and whether to go on from there.
       progress: whether to show bars, on a terminal.
       say: is told plans, tables and warnings as they come.
 
@@ -78,7 +85,8 @@ def search_all(
             say(f"Round {number + 1} of {config.rounds}: {written(space)}\n")
         planned = plan_round(config, problem, space, number)
         say(f"{planned}\n")
-        result = _sweep(config, problem, space, planned, number, progress)
+        saving = long.saving(f"round_{number + 1}")
+        result = _sweep(config, problem, space, planned, number, saving, progress)
         say(f"{result}\n")
         means, warnings = [score.mean for score in result.scores], []
         feasible = any(mean == mean for mean in means)
@@ -100,12 +108,18 @@ def _sweep(
     space: Any,
     planned: search.Plan,
     number: int,
+    saving: dict[str, Any],
     progress: bool,
 ) -> search.Sweep:
     monitor, halving = f"validation_{problem.metric}", _halving(config, planned)
     if config.search != "optuna":
         return sweeping.run(
-            planned, monitor, problem.maximize, halving, progress=progress
+            planned, monitor, problem.maximize, halving, **saving, progress=progress
+        )
+    if saving:
+        raise ValueError(
+            "--checkpoint is not for --search optuna, whose studies have a storage of "
+            "their own. Leave it out, or search at random."
         )
     return optimize(
         _study(config, problem, number),
@@ -145,7 +159,8 @@ def _shared(config: Config) -> dict[str, Any]:
     return {
         "seeds": config.seeds,
         "chunk": config.most_members,
-        "devices": config.devices or None,
+        # Of several processes it says how many each has, and all are used.
+        "devices": None if jax.process_count() > 1 else config.devices or None,
     }
 
 

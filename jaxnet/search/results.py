@@ -184,6 +184,7 @@ class Sweep:
             "epochs": max(every, epochs),
             "every": every,
             "early_stopping": self.plan.early_stopping,
+            "devices": [nearest(self.plan.devices)],
             "progress": False,
         }
         alone = fit(
