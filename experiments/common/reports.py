@@ -58,6 +58,8 @@ def print_report(
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # A file is as wide as need be.
     for table in all_tables(outcome):
         console.print(table)
         console.print()

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.claims import Claim, compared, measured
 from experiments.common.cli import parse
 from experiments.common.reports import finish
 from experiments.common.results import (
@@ -91,7 +92,42 @@ def _run_sine(config: Config, progress: bool, callbacks: Sequence[Any]) -> Outco
         "sine", arrays, train=config.points, validation=sine.VALIDATION_POINTS
     )
     draw = partial(figures.draw_sine, config, runs, nets)
-    return Outcome(metrics, checks, described, seconds, draw)
+    return Outcome(metrics, checks, described, seconds, draw, _claims(metrics))
+
+
+def _claims(metrics: dict[str, Any]) -> list[Claim]:
+    """What lectures 000, 001 and 004 say of it."""
+
+    def interval(name: str) -> Interval:
+        return Interval(metrics[name], *metrics["intervals"][name])
+
+    last, first = metrics["train_loss"], metrics["first_train_loss"]
+    return [
+        measured(
+            "001", "a net that is trained: the loss", "goes down", last, last < first
+        ),
+        measured(
+            "000",
+            "distance from the curve, of noise 0.25",
+            "fits",
+            interval("curve_rmse"),
+            interval("curve_rmse").high < 0.25,
+        ),
+        compared(
+            "004",
+            "too little freedom: training loss, small - best net",
+            interval("underfit_train_loss_gap"),
+            ">",
+            0.0,
+        ),
+        compared(
+            "000",
+            "too much freedom: error, large - best net",
+            interval("overfit_curve_rmse_gap"),
+            ">",
+            0.0,
+        ),
+    ]
 
 
 def _run_diabetes(config: Config, progress: bool, callbacks: Sequence[Any]) -> Outcome:

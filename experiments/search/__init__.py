@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.claims import Claim, compared
 from experiments.common.cli import parse, track
 from experiments.common.devices import split_cpu
 from experiments.common.reports import finish
@@ -24,7 +25,7 @@ from experiments.common.results import Outcome, check, describe, phase
 from experiments.search import digits, figures, function
 from experiments.search.budgets import SAMPLERS, repeat, squares
 from experiments.search.config import Config
-from jaxnet.statistics import mean_interval, paired_difference
+from jaxnet.statistics import Interval, mean_interval, paired_difference
 
 __all__ = ["Config", "main", "run"]
 
@@ -106,7 +107,23 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
         validation=len(problem.validation[1]),
     )
     draw = partial(figures.draw, config, regrets, of_function, losses, budgets, runs)
-    return Outcome(metrics, checks, described, seconds, draw)
+    return Outcome(metrics, checks, described, seconds, draw, _claims(metrics, budgets))
+
+
+def _claims(metrics: dict[str, Any], budgets: list[int]) -> list[Claim]:
+    """What lectures 002 and 004 say: at equal budget random search is better."""
+    claims = []
+    for trials in (function.DRAWN, budgets[-1]):
+        for lecture, what, name in (
+            ("004", "a function of one variable", "function_regret"),
+            ("002", "a net on digits", "digits_loss"),
+        ):
+            key = f"{name}_{trials}_grid_minus_random"
+            if key in metrics:
+                difference = Interval(metrics[key], *metrics["intervals"][key])
+                text = f"{what}, {trials} trials: grid - random"
+                claims.append(compared(lecture, text, difference, ">", 0.0))
+    return claims
 
 
 def _metrics(found: dict[str, dict[str, np.ndarray]]) -> dict[str, Any]:
