@@ -308,6 +308,7 @@ def test_the_result_file_has_all_that_the_design_asks_for(tmp_path):
         "metrics",
         "wall_seconds",
         "checks",
+        "claims",
     ]
     assert record["experiment"] == "demo"
     assert record["config"] == {**asdict(Config()), "widths": [4, 8]}
