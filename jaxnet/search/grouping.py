@@ -93,7 +93,8 @@ def _check_read(read: set[str], settings: Sequence[Hypers]) -> None:
         except ValueError as error:
             raise ValueError(
                 f"build reads no hyperparameter {name!r} for any setting. {error} "
-                "Correct its name, or take it out of the space."
+                "Correct its name, or take it out of the space. One that is read in a "
+                "function only, such as a schedule, has to be read before it."
             ) from None
 
 

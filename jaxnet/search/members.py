@@ -11,7 +11,7 @@ from jaxtyping import Array, Int
 
 from jaxnet.devices import AXIS
 from jaxnet.hypers import join_hypers
-from jaxnet.programs import Program, Traced
+from jaxnet.programs import ONCE, Program, Traced
 from jaxnet.stopping import Best, EarlyStopping
 from jaxnet.training import TrainState, supervised
 from jaxnet.types import Batch, Leaf, PRNGKey
@@ -89,7 +89,9 @@ def run_keys(key: PRNGKey, seed: Int[Array, ""]) -> tuple[PRNGKey, PRNGKey]:
     return init_key, train_key
 
 
-@functools.partial(jax.jit, static_argnames=("program", "layout"))
+@functools.partial(
+    jax.jit, static_argnames=("program", "layout"), compiler_options=ONCE
+)
 def init_members(
     program: Program,
     layout: Layout,
