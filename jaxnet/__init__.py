@@ -7,6 +7,7 @@ are streamed in ``jaxnet.data``, samplers and plans of sweeps in ``jaxnet.search
 """
 
 from jaxnet import (
+    autograd,
     data,
     initializers,
     layers,
@@ -29,7 +30,6 @@ from jaxnet.layers import (
     dense,
     dropout,
     embedding,
-    embedding_bag,
     flatten,
     from_linen,
     from_nnx,
@@ -71,6 +71,7 @@ __all__ = [
     "Task",
     "accuracy",
     "activation",
+    "autograd",
     "batch_norm",
     "binary_cross_entropy",
     "choice",
@@ -79,7 +80,6 @@ __all__ = [
     "dense",
     "dropout",
     "embedding",
-    "embedding_bag",
     "fit",
     "flatten",
     "from_linen",

@@ -10,7 +10,15 @@ import pytest
 
 import jaxnet
 
-PACKAGES = [jaxnet, jaxnet.layers, jaxnet.losses, jaxnet.data, jaxnet.search]
+PACKAGES = [
+    jaxnet,
+    jaxnet.autograd,
+    jaxnet.checkpoint,
+    jaxnet.data,
+    jaxnet.layers,
+    jaxnet.losses,
+    jaxnet.search,
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

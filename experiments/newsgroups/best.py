@@ -171,7 +171,9 @@ def naive_bayes_bag(ratios: Float[Array, "ids classes"]) -> jaxnet.Layer:
     References:
       Wang & Manning, *Baselines and Bigrams*, 2012, section 2.3.
     """
-    bag = jaxnet.embedding_bag(*ratios.shape, embedding_init=jax.nn.initializers.zeros)
+    bag = jaxnet.layers.embedding_bag(
+        *ratios.shape, embedding_init=jax.nn.initializers.zeros
+    )
 
     def apply(
         params: Params,
@@ -237,7 +239,7 @@ def _train_view(
 def _scores(
     table: Float[Array, "ids classes"], bag: Bag
 ) -> Float[Array, "posts classes"]:
-    layer = jaxnet.embedding_bag(*table.shape)
+    layer = jaxnet.layers.embedding_bag(*table.shape)
 
     def of_chunk(rows: Bag) -> Float[Array, "rows classes"]:
         return layer.apply({"embedding": table}, (), rows)[0]

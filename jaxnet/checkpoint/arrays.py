@@ -6,7 +6,6 @@ folder, whoever made it, can take more memory than its files have bytes.
 """
 
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -43,7 +42,7 @@ def write_array(folder: Path, data: np.ndarray) -> None:
         # What the file system says comes as an error of another kind.
         known = re.search(r"os_error_code='(\d+)'", str(error))
         if known is None:
-            raise OSError(errno.EIO, str(error)) from error
+            raise
         raise OSError(int(known[1]), os.strerror(int(known[1]))) from None
     try:
         check_array(folder, len(data))
