@@ -5,7 +5,7 @@
     features.save(folder)
     features = BagFeatures.load(folder, words_and_pairs)
 
-This is scikit-learn's sparse matrix in the form that `jaxnet.layers.embedding_bag` takes.
+This is scikit-learn's sparse matrix in the form that `embedding_bag` takes.
 """
 
 from collections.abc import Callable, Sequence
