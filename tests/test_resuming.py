@@ -1,6 +1,7 @@
 """Checkpoints of `fit` and `sweep`: what goes on is what would have been."""
 
 import contextlib
+import resource
 import shutil
 
 import chex
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxnet
-from jaxnet.checkpoint.folders import steps
+from jaxnet.checkpoint import CheckpointError, steps
 
 HYPERS = {"learning_rate": 0.01, "dropout": 0.1, "width": 6}
 SPACE = {
@@ -252,3 +253,49 @@ def test_no_trials_are_added_where_halving_has_compared_them(tmp_path):
     search(tmp_path / "a", halving=rule)
     with pytest.raises(ValueError, match="no 2 can be added"):
         search(tmp_path / "a", halving=rule, trials=8)
+
+
+@contextlib.contextmanager
+def full_disk():
+    """No file can have more than a few bytes, as where a disk is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_run_in_memory_and_what_was_written(tmp_path):
+    whole = train()
+    train(tmp_path / "a", epochs=6)
+    with full_disk(), pytest.raises(CheckpointError, match="could not be written") as e:
+        train(tmp_path / "a")
+    so_far = e.value.result
+    count = len(so_far.history["epoch"])
+    assert 6 < count <= 12
+    np.testing.assert_array_equal(
+        so_far.history["train_loss"], whole.history["train_loss"][:count]
+    )
+    assert int(so_far.state.step) == 4 * count
+    assert steps(tmp_path / "a")[-1] == 6
+    assert_same_fit(whole, train(tmp_path / "a"))
+
+
+def test_a_full_disk_leaves_the_sweep_in_memory_and_what_was_written(tmp_path):
+    search(tmp_path / "a", trials=3)
+    before = steps(tmp_path / "a")
+    with full_disk(), pytest.raises(CheckpointError, match="could not be written") as e:
+        search(tmp_path / "a", trials=6)
+    so_far = e.value.result
+    assert (so_far.runs.epochs > 0).any()
+    assert np.isfinite(so_far.member(0).evaluate(data())["loss"])
+    assert steps(tmp_path / "a") == before
+    again = search(tmp_path / "a", trials=6)
+    assert set(again.status) == {"done"}
+
+
+def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path):
+    (tmp_path / "a").write_text("not a folder")
+    with pytest.raises(OSError, match="cannot be written to"):
+        train(tmp_path / "a")

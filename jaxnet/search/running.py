@@ -1,6 +1,5 @@
 """A group of members on its way: what is on the devices, and which member is where."""
 
-import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,11 +103,11 @@ class Running:
         """What `tree` will give, with other values."""
         count, start = len(self.ids), (*self._start, self._key, self._plan.data.train)
         planned = self._planned
-        init = functools.partial(init_members, planned.group.program, planned.layout)
+        program, layout = planned.group.program, planned.layout
+        members = init_members.eval_shape(program, layout, *start)
         return {name: getattr(self, name) for name in _OF_MEMBERS} | {
             "members": jax.tree.map(
-                lambda a: np.empty((count, *a.shape[1:]), a.dtype),
-                jax.eval_shape(init, *start),
+                lambda a: np.empty((count, *a.shape[1:]), a.dtype), members
             )
         }
 
