@@ -17,6 +17,7 @@ import numpy as np
 from experiments.common.cli import Options
 from experiments.common.results import Outcome, all_checks, phase
 from experiments.common.tables import all_tables
+from jaxnet.saving.files import write_whole
 
 
 def finish(config: Any, options: Options, outcome: Outcome) -> int:
@@ -75,13 +76,7 @@ def write_json(path: Path, record: Any) -> Path:
     none. What is no data is refused with a TypeError.
     """
     text = json.dumps(_plain(record), indent=2, allow_nan=False) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return write_whole(path, text.encode())
 
 
 def versions() -> dict[str, str]:

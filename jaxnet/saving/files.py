@@ -59,7 +59,7 @@ def write_whole(path: AnyPath, data: bytes | bytearray | Iterable[bytes]) -> Pat
     except OSError as error:
         raise OSError(
             error.errno,
-            f"cannot be written, and what was there is as it was: {error.strerror}",
+            f"cannot be written, and what was there is as it was: {error.strerror or error}",
             os.fspath(path),
         ) from error
     _sync_folder(target.parent)
