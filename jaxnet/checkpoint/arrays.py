@@ -103,7 +103,7 @@ def _handler() -> Any:
 
 
 def _alone(call: Callable[[], Result]) -> Result:
-    """Calls orbax in a thread of its own: it runs an event loop, as notebooks do."""
+    """Calls orbax in a thread of its own, since it changes the thread's event loop."""
     with _quiet(), ThreadPoolExecutor(1) as pool:
         return pool.submit(call).result()
 

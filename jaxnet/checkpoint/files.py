@@ -17,8 +17,9 @@ from jaxnet.checkpoint.packing import Index
 
 META = "meta.json"
 ARRAYS = "arrays"
-FILES = (META, f"{ARRAYS}/_METADATA", f"{ARRAYS}/leaves/.zarray", f"{ARRAYS}/leaves/0")
-"""All that a checkpoint holds beside its manifest."""
+DATA = f"{ARRAYS}/leaves/0"
+FILES = (META, f"{ARRAYS}/_METADATA", f"{ARRAYS}/leaves/.zarray", DATA)
+"""All that a checkpoint holds beside its manifest: JSON, but for the data."""
 
 MANIFEST = "manifest.json"
 
@@ -58,8 +59,7 @@ def read_json(path: Path) -> Any:
       DamageError: if it is none, or too large.
     """
     _check_regular(path)
-    if path.stat().st_size > LARGEST_JSON:
-        raise DamageError(f"{path} has more than {LARGEST_JSON:,} bytes of JSON.")
+    _check_readable(path, path.stat().st_size)
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -100,6 +100,8 @@ def check_files(folder: Path, manifest: Any, names: Iterable[str] = FILES) -> No
     """Raises DamageError if a file has another size or SHA-256 than it had."""
     for name in names:
         path, size = folder / name, manifest["files"][name][0]
+        if name != DATA:
+            _check_readable(path, size)
         if path.stat().st_size != size:
             raise DamageError(
                 f"{path} has {path.stat().st_size:,} bytes, and {size:,} were written."
@@ -178,6 +180,11 @@ def _check_names(folder: Path) -> None:
                 raise DamageError(f"{folder / path} is no file of a checkpoint.")
     if left:
         raise DamageError(f"{folder / min(left)} is missing.")
+
+
+def _check_readable(path: Path, size: int) -> None:
+    if size > LARGEST_JSON:
+        raise DamageError(f"{path} has more than {LARGEST_JSON:,} bytes of JSON.")
 
 
 def _check_folder(path: Path) -> None:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from jaxnet.checkpoint.arrays import read_array
-from jaxnet.checkpoint.files import ARRAYS, META, DamageError, check_files, read_json
+from jaxnet.checkpoint.files import (
+    ARRAYS,
+    DATA,
+    META,
+    DamageError,
+    check_files,
+    read_json,
+)
 from jaxnet.checkpoint.folders import folder_of, is_intact, manifest_of, steps
 from jaxnet.checkpoint.packing import check_index, index_of, size_of, unpack
 
@@ -63,9 +70,13 @@ def load(folder: str | Path, like: Any, step: int | None = None) -> tuple[Any, A
     except ValueError as error:
         raise ValueError(f"{here} is of another tree:\n{error}") from None
     with _way_back(folder, step):
+        size = manifest["files"][DATA][0]
+        if size != size_of(like):  # Before anyone reads so many.
+            due = f"{size_of(like):,} are due"
+            raise DamageError(f"{here / DATA} has {size:,} bytes, and {due}.")
         check_files(here, manifest)
         meta = read_json(here / META)
-        data = read_array(here / ARRAYS, size_of(like))
+        data = read_array(here / ARRAYS, size)
     return unpack(data, like), meta
 
 

@@ -57,9 +57,10 @@ def write_whole(path: AnyPath, data: bytes | bytearray | Iterable[bytes]) -> Pat
                 os.fsync(file.fileno())
             os.replace(temporary, target)
     except OSError as error:
+        reason = error.strerror or error
         raise OSError(
             error.errno,
-            f"cannot be written, and what was there is as it was: {error.strerror or error}",
+            f"cannot be written, and what was there is as it was: {reason}",
             os.fspath(path),
         ) from error
     _sync_folder(target.parent)
