@@ -250,18 +250,18 @@ def test_many_and_long_differences_are_cut():
 
 def test_a_checkpoint_of_something_else_is_refused_in_plain_words():
     hypers = {"rate": np.float32(0.5), "width": np.int64(8), "act": jaxnet.relu}
-    here = identity(hypers=hypers, data="a" * 64, program="b" * 64, epochs=5)
+    here = identity(hypers=hypers, train="a" * 64, program="b" * 64, epochs=5)
     check_identity("runs/c", here, here)
-    there = {**here, "data": "c" * 64, "hypers": {**here["hypers"], "rate": 0.25}}
+    there = {**here, "train": "c" * 64, "hypers": {**here["hypers"], "rate": 0.25}}
     there["versions"] = {**here["versions"], "jax": "0.1"}
     with pytest.raises(ValueError, match="is a checkpoint of something else") as error:
         check_identity("runs/c", there, here)
     assert str(error.value) == (
         "runs/c is a checkpoint of something else:\n"
         "  hypers/rate: 0.25 there, 0.5 here\n"
-        "  data: cccccccc… there, aaaaaaaa… here\n"
+        "  train: cccccccc… there, aaaaaaaa… here\n"
         f"  versions/jax: 0.1 there, {jax.__version__} here\n"
-        "data: the examples are others.\n"
+        "train: the examples to learn from are others.\n"
         "versions: to go on, install what it was made with.\n"
         "Use another folder to start again."
     )

@@ -78,6 +78,7 @@ numpy_arrays = hnp.arrays(
     st.sampled_from([bool, "i1", "u4", "i8", "f2", "f4", "f8", "c8", "c16"]),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
 )
+scalars = st.integers(0, 9).map(np.uint8) | st.floats(width=32).map(np.float32)
 jax_arrays = st.builds(
     lambda array, dtype: jnp.asarray(array).astype(dtype),
     hnp.arrays("i1", hnp.array_shapes(min_dims=0, max_side=4)),
@@ -92,7 +93,7 @@ keys = st.builds(
     st.sampled_from([(), (3,)]),
 )
 trees = st.recursive(
-    numbers | numpy_arrays | jax_arrays | keys | st.just(()) | st.none(),
+    numbers | numpy_arrays | scalars | jax_arrays | keys | st.just(()) | st.none(),
     lambda one: (
         st.lists(one, max_size=3)
         | st.builds(Pair, one, one)

@@ -11,9 +11,7 @@ README = Path(__file__).parents[1] / "README.md"
 NUMBER = re.compile(r"\d+\.\d+(?:e[+-]\d+)?|\d+e[+-]\d+")
 
 
-def test_the_code_prints_what_stands_below_it(
-    as_users_have_it, tmp_path, monkeypatch
-):
+def test_the_code_prints_what_stands_below_it(as_users_have_it, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # It writes files.
     blocks = re.findall(r"```(\w+)\n(.*?)```", README.read_text(), re.DOTALL)
     namespace, printed, compared = {}, "", 0

@@ -104,7 +104,7 @@ def main() -> None:
     compile_all(group.lowered())
     before = _peak()
     group.init()
-    group.train(0, 2, lambda ids, block, rows: None)
+    group.train(2, lambda ids, block, rows: None)
     # Half of them go on, and change places with the others.
     group.stop(group.ids[::2])
     jax.block_until_ready(group.members)

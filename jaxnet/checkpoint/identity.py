@@ -1,6 +1,6 @@
 """What a checkpoint belongs to: it is of use to nothing else.
 
-here = identity(hypers=hypers, epochs=epochs, data=fingerprint_data(train), ...)
+here = identity(hypers=hypers, epochs=epochs, train=fingerprint_data(train), ...)
 checkpoints.save(step, tree, {"identity": here, ...})
 check_identity(folder, load_meta(folder)["identity"], here)
 """
@@ -18,7 +18,8 @@ import numpy as np
 from jaxnet.checkpoint.differences import difference
 
 _MEANING = {
-    "data": "the examples are others.",
+    "train": "the examples to learn from are others.",
+    "validation": "the examples to validate on are others.",
     "program": "build computes something else.",
     "versions": "to go on, install what it was made with.",
 }
