@@ -74,7 +74,8 @@ def wanted(names: Iterable[str], where: str) -> list[str]:
     """Those of a file's columns that matter.
 
     Raises:
-      ValueError: if texts or labels are missing; it says which columns there are.
+      ValueError: if texts or labels are missing, when it says which columns there
+        are; or if one of them is there twice.
     """
     names = list(names)
     text = [name for name in _TEXT if name in names][:1]
@@ -84,13 +85,23 @@ def wanted(names: Iterable[str], where: str) -> list[str]:
             f"{where} should have the columns text (or data) and label, label_text "
             f"or topic; it has {names}."
         )
+    for name in text + label:
+        if names.count(name) > 1:
+            raise ValueError(f"{where} has {names.count(name)} columns {name}.")
     return text + label
 
 
 def from_table(table: Any, where: str) -> NamedPosts:
     """The posts of a ``pyarrow.Table`` that has the `wanted` columns."""
-    columns = table.select(wanted(table.column_names, where)).to_pydict()
-    names = _class_names(table)
+    selected = table.select(wanted(table.column_names, where))
+    try:
+        columns = selected.to_pydict()
+    except (ValueError, OverflowError, LookupError) as error:  # As of odd dates.
+        raise ValueError(
+            f"{where} has values that cannot be read; they may be corrupt, or neither "
+            f"text nor numbers: {error}"
+        ) from None
+    names = _class_names(table, where)
     if names and not set(_NAME) & set(columns):
         for row, label in enumerate(columns["label"]):
             if label not in range(len(names)):
@@ -102,11 +113,21 @@ def from_table(table: Any, where: str) -> NamedPosts:
     return _from_columns(columns, where)
 
 
-def _class_names(table: Any) -> list[str] | None:
+def _class_names(table: Any, where: str) -> list[str] | None:
     """The names that ``datasets`` keeps beside the numbers of a ``ClassLabel``."""
     written = (table.schema.metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(written).get("info", {}).get("features") or {}
-    return features.get("label", {}).get("names")
+    try:
+        features = json.loads(written).get("info", {}).get("features") or {}
+        names = features.get("label", {}).get("names")
+    except (ValueError, AttributeError):
+        names = ""  # That is no list.
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError(
+            f"{where}: the names of its labels, which datasets wrote, are damaged."
+        )
+    return names
 
 
 def _from_columns(columns: Columns, where: str) -> NamedPosts:
@@ -216,16 +237,17 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
             for i, row in enumerate(json.loads(text), 1):
                 yield f"object {i}", row
             return
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # One of JSON, or a number of too many digits.
         raise ValueError(f"{path.name} is no JSON: {error}.") from None
     for i, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:
+            reason = getattr(error, "msg", error)
             raise ValueError(
-                f"{path.name}, line {i}: is no JSON ({error.msg}). The file should "
+                f"{path.name}, line {i}: is no JSON ({reason}). The file should "
                 "have an object on each line, or be one list of objects."
             ) from None
         yield f"line {i}", row

@@ -14,6 +14,7 @@ Vectors = tuple[list[str], np.ndarray]
 """Words, and a float32 matrix with a row for each."""
 
 _LONGEST_WORD = 10_000
+_MOST_DIGITS = 12  # Of a size in a header; int refuses thousands.
 
 
 def read_vectors(path: Path) -> Vectors:
@@ -77,7 +78,7 @@ def _read_text(path: Path) -> Vectors:
     lines = _decoded(path, path.read_bytes()).removesuffix("\n").split("\n")
     first, due = 0, None
     header = lines[0].split()
-    if len(header) == 2 and all(part.isdecimal() for part in header):
+    if len(header) == 2 and all(map(_is_size, header)):
         first, due = 1, tuple(map(int, header))
     words: list[str] = []
     rows: list[np.ndarray] = []
@@ -111,7 +112,7 @@ def _read_binary(path: Path) -> Vectors:
     data = path.read_bytes()
     header, _, _ = data[:100].partition(b"\n")
     sizes = header.split()
-    if len(sizes) != 2 or not all(part.isdigit() for part in sizes):
+    if len(sizes) != 2 or not all(map(_is_size, sizes)):
         raise ValueError(
             f"{path} should begin with the number of words and of dimensions, as "
             f"word2vec's binary files do, got {header[:40]!r}."
@@ -135,6 +136,10 @@ def _read_binary(path: Path) -> Vectors:
             "not fit."
         )
     return words, np.array(rows, np.float32).reshape(count, size)
+
+
+def _is_size(part: str | bytes) -> bool:
+    return part.isdigit() and part.isascii() and len(part) <= _MOST_DIGITS
 
 
 def _decoded(path: Path, data: bytes) -> str:

@@ -16,7 +16,7 @@ PARTS = ("headers", "footers", "quotes")
 """What can be removed, in the order in which it is."""
 
 _HEADER = re.compile(r"^(?:From|Subject):", re.MULTILINE)
-_BREAK = re.compile(r"^[^\S\n]*-*[^\S\n]*$", re.MULTILINE)
+_BREAK = re.compile(r"^[^\S\n]*(?:-+[^\S\n]*)?$", re.MULTILINE)
 _QUOTE = re.compile(
     r"[>|]|In article|Quoted from"  # How a line begins,
     r"|.*(?:(?:writes|wrote|says|said):|writes in)"  # or what it has anywhere.

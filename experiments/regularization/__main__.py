@@ -1,0 +1,5 @@
+"""Runs the experiment: ``python -m experiments.regularization``."""
+
+from experiments.regularization import main
+
+raise SystemExit(main())
