@@ -16,10 +16,12 @@ from jaxnet.checkpoint import (
     check_identity,
     fingerprint_data,
     fingerprint_program,
+    fingerprints,
     identity,
 )
 from jaxnet.checkpoint.differences import LINES, LONGEST, difference
 from jaxnet.checkpoint.fingerprints import fingerprint_function
+from jaxnet.layers.core import Layer
 from jaxnet.programs import program_of
 
 DATA = (np.zeros((64, 3), np.float32), np.zeros((64, 1), np.float32))
@@ -80,7 +82,13 @@ def test_other_data_have_another_fingerprint(other):
 
 
 def test_short_floats_are_told_apart():
-    names = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "int8")
+    names = [
+        "bfloat16",
+        "float16",
+        "float8_e4m3fn",
+        "float8_e4m3b11fnuz",
+        "float8_e5m2fnuz",
+    ]
     found = {fingerprint_data(np.zeros(4, jnp.dtype(name))) for name in names}
     assert len(found) == len(names)
 
@@ -151,14 +159,47 @@ def test_constants_are_in_the_fingerprint():
     assert in_a_loop(np.arange(3.0)) != in_a_loop(np.arange(3.0) + 1)
 
 
-def test_the_order_of_operands_is_in_the_fingerprint():
-    def of(fn):
-        return fingerprint_function(fn, jnp.zeros(3), jnp.zeros(3))
+def of(fn):
+    return fingerprint_function(fn, jnp.zeros(3), jnp.zeros(3))
 
+
+def test_operations_and_numbers_are_in_the_fingerprint():
+    assert of(lambda a, b: jnp.sin(a)) != of(lambda a, b: jnp.cos(a))
+    assert of(lambda a, b: a * 2.0) != of(lambda a, b: a * 3.0)
+    assert of(lambda a, b: a.sum()) != of(lambda a, b: a.max())
+    assert of(lambda a, b: jnp.roll(a, 1)) != of(lambda a, b: jnp.roll(a, 2))
+
+
+def test_the_order_of_operands_is_in_the_fingerprint():
     assert of(lambda a, b: a - b) == of(lambda x, y: x - y)
     assert of(lambda a, b: a - b) != of(lambda a, b: b - a)
     assert of(lambda a, b: (a, b)) != of(lambda a, b: (b, a))
     assert of(lambda a, b: (a * 2) / (b * 2)) != of(lambda a, b: (a * 2) / (a * 2))
+
+
+def test_names_and_places_in_memory_are_not_in_the_fingerprint():
+    def one(a):
+        return jnp.sin(a) + 1
+
+    def other(b):
+        return jnp.sin(b) + 1
+
+    assert of(lambda a, b: jax.jit(one)(a)) == of(lambda a, b: jax.jit(other)(a))
+    assert fingerprints._of_value(object(), {}) == "<object object>"
+
+
+def test_what_only_evaluation_computes_is_in_the_fingerprint():
+    def evaluated(factor):
+        def apply(params, state, x, *, train=False, key=None):
+            return (x if train else factor * x), state
+
+        last = Layer(lambda key, x: ((), ()), apply)
+        return lambda h: build(h)._replace(
+            model=jaxnet.sequential(jaxnet.dense(1), last)
+        )
+
+    assert fingerprint(evaluated(2.0)) == fingerprint(evaluated(2.0))
+    assert fingerprint(evaluated(2.0)) != fingerprint(evaluated(3.0))
 
 
 PROGRAM = """

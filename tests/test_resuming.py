@@ -139,7 +139,7 @@ def other_build(h):
         ({"key": jax.random.key(7)}, "key/data"),
         ({"resume": False}, "has a checkpoint already. Pass resume=True"),
     ],
-    ids=str,
+    ids=["hypers", "train", "validation", "build", "every", "rule", "key", "resume"],
 )
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, changes, words):
     train(tmp_path / "a", epochs=2)
@@ -240,7 +240,7 @@ def test_new_trials_are_added_and_finished_ones_stay(tmp_path):
         ({"halving": jaxnet.Halving(2, 2)}, "halving"),
         ({"resume": False}, "has a checkpoint already"),
     ],
-    ids=str,
+    ids=["trials", "epochs", "key", "seeds", "halving", "resume"],
 )
 def test_a_checkpoint_of_another_sweep_is_refused(tmp_path, changes, words):
     search(tmp_path / "a")

@@ -29,7 +29,7 @@ from jaxnet.types import PRNGKey
 ANGLES = np.concatenate([[0.0], np.geomspace(0.003, np.pi, 24)])
 """Between an input and its neighbour, in radians."""
 
-NETS = 4
+NETS = 10
 """For each seed: they differ much, and cost little."""
 
 NEAR = 0.1

@@ -81,6 +81,8 @@ def _draw_sensitivity(
         for place, (color, label) in _PLACES.items():
             rows = trained[place, 1.0].accuracies[..., -1].T
             band(axes[0], np.array(config.rates), rows, color=color, label=label)
+        for place in ("none", "before"):
+            color, label = _PLACES[place]
             tested = np.stack([trained[place, scale].test for scale in scales], axis=1)
             band(axes[1], np.array(scales), tested, color=color, label=label)
         axes[0].set(xlabel="learning rate", ylabel="accuracy", ylim=(0, 1))
@@ -90,10 +92,12 @@ def _draw_sensitivity(
             f"validation data: above {ENOUGH:g} at {rates[0]:.1f} rates\n"
             f"without batch norm, {rates[1]:.1f} before, {rates[2]:.1f} after"
         )
-        spread = [spread_over_scales(trained, place).mean() for place in PLACES]
+        spread = [
+            spread_over_scales(trained, place).mean() for place in ("none", "before")
+        ]
         axes[1].set_title(
-            f"test data, best rate: spread {spread[0]:.2f}\n"
-            f"without batch norm, {spread[1]:.2f} before, {spread[2]:.2f} after"
+            f"test data, best rate: a spread of {spread[0]:.2f}\n"
+            f"without batch norm, {spread[1]:.2f} with it before"
         )
         for ax in axes:
             ax.set_xscale("log")
@@ -141,6 +145,11 @@ def _draw_landscape(seen: dict[str, Landscape], stem: Path) -> None:
         plain_log(axes[0].yaxis)
         axes[1].set(xlabel="gradient step", ylim=(0, None))
         axes[1].set_ylabel("largest change of the gradient\nin a step, over its length")
+        turned = [one.distance.mean() for one in seen.values()]
+        axes[1].set_title(
+            f"mean {turned[0]:.1f} without batch norm,\n"
+            f"{turned[1]:.1f} with it, {turned[2]:.1f} with noise as well"
+        )
         ranges = [loss_range(one).mean() for one in seen.values()]
         axes[0].set_title(
             f"mean range {ranges[0]:.2f} without batch norm,\n"

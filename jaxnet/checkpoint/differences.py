@@ -61,7 +61,7 @@ def _holds_parts(value: Any) -> bool:
 
 def _same(there: Any, here: Any) -> bool:
     # True is 1 and 1 is 1.0 in Python, but neither is in a program. NaN is itself.
-    return type(there) is type(here) and repr(there) == repr(here)
+    return repr(there) == repr(here)
 
 
 def _shown(value: Any) -> str:
