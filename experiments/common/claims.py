@@ -14,7 +14,6 @@ reported as they come out.
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import ArrayLike
 
 from jaxnet.statistics import Interval
 
@@ -45,7 +44,7 @@ class Claim(NamedTuple):
     exact: bool
 
 
-def exact(lecture: str, statement: str, said: ArrayLike, ours: ArrayLike) -> Claim:
+def exact(lecture: str, statement: str, said: Any, ours: Any) -> Claim:
     """A number, or an array of them, that must be the slide's to 1e-4.
 
     >>> exact("004", "exp(0.5)", 1.6487, 1.64872).verdict
