@@ -193,7 +193,7 @@ def test_what_only_evaluation_computes_is_in_the_fingerprint():
         def apply(params, state, x, *, train=False, key=None):
             return (x if train else factor * x), state
 
-        last = Layer(lambda key, x: ((), ()), apply)
+        last = Layer(lambda key, x: ((), ()), apply, "last")
         return lambda h: build(h)._replace(
             model=jaxnet.sequential(jaxnet.dense(1), last)
         )

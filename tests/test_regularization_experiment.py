@@ -127,7 +127,7 @@ def test_a_traced_share_picks_the_rule(share, same):
     assert np.abs(picked - walk(rules[1 - same])).min() > 0.01
 
 
-def test_every_setting_turns_on_what_its_name_says():
+def test_every_setting_turns_on_what_its_name_says(problem):
     off = {"l1": 0.0, "l2": 0.0, "bias_l2": 0.0, "decay": 0.0, "dropout": 0.0}
     off |= {"steps": 12.0 * 5, "adam": 0.0, "width": 64}
     for kind, strength, on in (
@@ -141,7 +141,7 @@ def test_every_setting_turns_on_what_its_name_says():
         ("adam_l2", 0.1, {"l2": 0.1, "adam": 1.0}),
         ("adam_decay", 3.0, {"decay": 3.0, "adam": 1.0}),
     ):
-        assert setting(SMALL, kind, strength) == off | on
+        assert setting(SMALL, problem.train["true"], kind, strength) == off | on
 
 
 def test_what_is_chosen_has_the_lowest_error_and_is_the_weakest(noisy):
@@ -251,12 +251,29 @@ def test_dropout_of_all_masks_and_of_many(key):
 
 def test_subnets_are_the_net_if_hardly_a_unit_is_dropped(noisy, problem, key):
     params = noisy.member("dropout", 0.5).state.params
-    (x, y), keys = problem.validation, jax.random.split(key)
-    same = subnets.compare(params, 1e-7, x, y, keys[0])
+    (x, y), (first, second) = problem.validation, jax.random.split(key)
+    same = subnets.compare(params, 1e-7, x, y, first)
     assert same["agreement"] == 100.0
     assert same["subnets_kl"] < 1e-5
-    half = subnets.compare(params, 0.5, x, y, keys[1])
-    assert half["one_kl"] > half["subnets_kl"] > 1e-3
+    half = subnets.compare(params, 0.5, x, y, second)
+    layers = jax.tree.map(np.asarray, params)
+    hidden = np.asarray(x) @ layers["dense_1"]["kernel"] + layers["dense_1"]["bias"]
+    hidden = np.maximum(hidden, 0.0)
+
+    def chances(scale):
+        logits = (
+            hidden * scale @ layers["dense_2"]["kernel"] + layers["dense_2"]["bias"]
+        )
+        raised = np.exp(logits)
+        return raised / raised.sum(axis=1, keepdims=True)
+
+    keep = jax.random.bernoulli(jax.random.clone(second), 0.5, (subnets.SUBNETS, 64))
+    each, net = np.stack([chances(row / 0.5) for row in np.asarray(keep)]), chances(1.0)
+    mean = each.mean(axis=0)
+    kl = [(p * np.log(p / net)).sum(axis=-1).mean() for p in (mean, each)]
+    np.testing.assert_allclose([half["subnets_kl"], half["one_kl"]], kl, rtol=1e-3)
+    agree = 100 * np.mean(mean.argmax(axis=1) == net.argmax(axis=1))
+    assert half["agreement"] == pytest.approx(agree, rel=1e-5)
 
 
 def test_the_unit_that_matters_most_is_found(noisy, problem):

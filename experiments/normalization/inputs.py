@@ -94,7 +94,7 @@ def compare(
             settings,
             train,
             validation,
-            key=key,
+            key=jax.random.clone(key),  # The same for both, on purpose.
             seeds=seeds,
             epochs=EPOCHS,
             every=EPOCHS,

@@ -69,18 +69,20 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
     seconds: dict[str, float] = {}
     seeds = range(config.seed, config.seed + config.seeds)
     devices_of(config.devices or None)  # Refuses before all else.
+    examples = batches.data(config.seed)
     with phase(seconds, "race and functions"), ThreadPoolExecutor(1) as pool:
         # While the race compiles, for which one core is enough.
         others = pool.submit(_functions, config.rounds, seeds)
+        prepared = pool.submit(batches.prepare, examples, seeds)
         splits = [
             race.race_once(config, seed)
             for seed in track(seeds, "splits of the digits", show=progress)
         ]
-        functions = others.result()
+        functions, ready = others.result(), prepared.result()
     with phase(seconds, "batches"):  # Alone, since its runs are timed.
-        examples = batches.data(config.seed)
-        ways = batches.train_all(examples, seeds)
-        noises = noise.measure(examples, seeds)
+        ways = batches.train_all(ready)
+        weights = [state.params for state, _ in ready.starts]
+        noises = noise.measure(examples, weights, seeds)
     found = Found(batches=ways, noise=noises, functions=functions, splits=splits)
     problem = digits.load(config.seed)
     parts = (problem.train, problem.validation, problem.test)

@@ -6,7 +6,8 @@ training loss of 0.1 on seeds of its own.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -104,47 +105,74 @@ def data(seed: int) -> Batch:
     return jax.tree.map(lambda a: a[:EXAMPLES], digits.load(seed).train)
 
 
-def train_all(train: Batch, seeds: range) -> dict[str, Runs]:
-    """Trains all ways, from the same first weights."""
+Start = tuple[TrainState, PRNGKey]
+"""The first state of a run, and its key."""
+
+
+class Prepared(NamedTuple):
+    """All that is needed to train, compiled.
+
+    Attributes:
+      programs: by way: ``(rate, start) -> losses``.
+      tuning: starts of the runs that choose the rates.
+      starts: one for each seed, the same for all ways.
+    """
+
+    programs: dict[str, Callable[[Array, Start], Array]]
+    tuning: list[Start]
+    starts: list[Start]
+
+
+def prepare(train: Batch, seeds: range) -> Prepared:
+    """Compiles one program for each way."""
     recipe = supervised(build)
     hypers = {"learning_rate": 0.0, "batch_size": 1}
     key = jax.random.key(seeds[0])
     init = compiled(lambda key: recipe.init(hypers, key, train), key)
 
-    def start(key: PRNGKey) -> tuple[TrainState, PRNGKey]:
+    def start(key: PRNGKey) -> Start:
         init_key, train_key = jax.random.split(key)
         return init(init_key), train_key
 
     tuning = [start(jax.random.fold_in(key, i)) for i in range(TUNED_ON)]
     starts = [start(jax.random.key(seed)) for seed in seeds]
-    return {name: _train(way, train, tuning, starts) for name, way in WAYS.items()}
+    args = jnp.float32(0.0), starts[0]
+    programs = {
+        name: compiled(partial(_run, way, train), *args) for name, way in WAYS.items()
+    }
+    return Prepared(programs, tuning, starts)
 
 
-Start = tuple[TrainState, PRNGKey]
+def _run(
+    way: Way, train: Batch, rate: Array, start: Start
+) -> Float[Array, " evaluations"]:
+    """One run: the loss on all examples after every so many epochs."""
+    recipe = supervised(build)
+    hypers = {"learning_rate": rate, "batch_size": way.batch_size}
+    state, key = start
+
+    def epoch(state: TrainState, i: Array) -> tuple[TrainState, None]:
+        of_epoch = jax.random.fold_in(key, i)
+        return recipe.epoch(hypers, state, train, of_epoch)[0], None
+
+    def block(state: TrainState, first: Array) -> tuple[TrainState, Array]:
+        state, _ = jax.lax.scan(epoch, state, first + jnp.arange(way.every))
+        return state, compute(recipe.evaluate(hypers, state, train))["loss"]
+
+    return jax.lax.scan(block, state, jnp.arange(0, way.epochs, way.every))[1]
+
+
+def train_all(prepared: Prepared) -> dict[str, Runs]:
+    """Chooses each way's rate and trains, one run at a time, so that each is timed."""
+    return {
+        name: _train(way, prepared.programs[name], prepared)
+        for name, way in WAYS.items()
+    }
 
 
 def _train(
-    way: Way, train: Batch, tuning: Sequence[Start], starts: Sequence[Start]
+    way: Way, program: Callable[[Array, Start], Array], prepared: Prepared
 ) -> Runs:
-    """Chooses the rate, and trains one run at a time, so that each is timed."""
-    recipe = supervised(build)
-
-    def run(rate: Array, start: Start) -> Float[Array, " evaluations"]:
-        hypers = {"learning_rate": rate, "batch_size": way.batch_size}
-        state, key = start
-
-        def epoch(state: TrainState, i: Array) -> tuple[TrainState, None]:
-            of_epoch = jax.random.fold_in(key, i)
-            return recipe.epoch(hypers, state, train, of_epoch)[0], None
-
-        def block(state: TrainState, first: Array) -> tuple[TrainState, Array]:
-            state, _ = jax.lax.scan(epoch, state, first + jnp.arange(way.every))
-            return state, compute(recipe.evaluate(hypers, state, train))["loss"]
-
-        return jax.lax.scan(block, state, jnp.arange(0, way.epochs, way.every))[1]
-
-    program = compiled(run, jnp.float32(RATES[0]), starts[0])
-
     def timed(rate: float, start: Start) -> tuple[np.ndarray, float]:
         began = time.perf_counter()
         losses = np.asarray(program(jnp.float32(rate), start))
@@ -152,10 +180,10 @@ def _train(
 
     late = []
     for rate in RATES:
-        losses = np.stack([timed(rate, start)[0] for start in tuning])
+        losses = np.stack([timed(rate, start)[0] for start in prepared.tuning])
         late.append(reached(losses).mean())
     rate = RATES[int(np.argmin(late))]
-    found = [timed(rate, start) for start in starts]
+    found = [timed(rate, start) for start in prepared.starts]
     epochs = np.arange(way.every, way.epochs + 1, way.every)
     seconds = np.array([one[1] for one in found])
     return Runs(

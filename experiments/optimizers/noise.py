@@ -11,6 +11,7 @@ References:
   Cochran, *Sampling Techniques*, 1977, theorem 2.2.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -21,7 +22,7 @@ from jaxtyping import Array, Float
 import jaxnet
 from experiments.optimizers import batches
 from experiments.optimizers.compiling import compiled
-from jaxnet.types import Batch, PRNGKey
+from jaxnet.types import Batch, Params
 
 DRAWS = 50
 """Batches of each size."""
@@ -51,28 +52,26 @@ def shares(sizes: np.ndarray, examples: int) -> np.ndarray:
     return np.sqrt((examples - sizes) / (examples - 1) / sizes)
 
 
-def measure(train: Batch, seeds: range) -> Noise:
-    """The noise at the first weights of a net, for each seed."""
+def measure(train: Batch, weights: Sequence[Params], seeds: range) -> Noise:
+    """The noise at given weights of the net, one for each seed."""
     x, y = train
     model = jaxnet.mlp(batches.WIDTH, 10)
+    _, state = jax.eval_shape(model.init, jax.random.key(0), x)
 
-    def gradients(key: PRNGKey) -> Float[Array, "examples weights"]:
-        params, state = model.init(key, x)
-
-        def loss(params: dict, x: Array, y: Array) -> Array:
-            outputs, _ = model.apply(params, state, x[None])
+    def gradients(weights: Params) -> Float[Array, "examples weights"]:
+        def loss(weights: Params, x: Array, y: Array) -> Array:
+            outputs, _ = model.apply(weights, state, x[None])
             return jaxnet.softmax_cross_entropy(outputs, y[None])
 
-        each = jax.vmap(jax.grad(loss), (None, 0, 0))(params, x, y)
+        each = jax.vmap(jax.grad(loss), (None, 0, 0))(weights, x, y)
         leaves = [leaf.reshape(len(x), -1) for leaf in jax.tree.leaves(each)]
         return jnp.concatenate(leaves, axis=1)
 
-    n = len(y)
-    sizes = 4 ** np.arange(int(np.log2(n) / 2) + 1)
-    program = compiled(gradients, jax.random.key(0))
+    sizes = 4 ** np.arange(int(np.log2(len(y)) / 2) + 1)
+    program = compiled(gradients, weights[0])
     rows = []
-    for seed in seeds:
-        found = np.asarray(program(jax.random.key(seed)))
+    for seed, own in zip(seeds, weights, strict=True):
+        found = np.asarray(program(own))
         centred = found - found.mean(axis=0)
         single = np.sqrt(np.mean(np.sum(centred**2, axis=1)))
         rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ def _batches(found: Found) -> Iterator[Claim]:
     logs = {n: np.log10(r.until(r.seconds)) for n, r in found.batches.items()}
     for other, what in (("all", "gradient descent"), ("one", "SGD with one")):
         difference = paired_difference(logs["some"], logs[other])
-        text = f"mini-batches take less time than {what}, log10"
+        text = f"mini-batch faster than {what}, log10 s"
         yield compared("002", text, difference, "<", 0.0)
     slope = mean_interval(found.noise.slopes())
     near = abs(slope.mean + 0.5) < 0.02

@@ -11,19 +11,15 @@ import numpy as np
 
 import jaxnet
 from experiments.regularization.config import Config
-from experiments.regularization.training import STRENGTHS, Study, build, setting
+from experiments.regularization.training import SETTINGS, Study, build, of_kind, setting
 from jaxnet.types import Batch
 
 FOLDS = 5
 
-CANDIDATES = [("none", 0.0), *(("l2", strength) for strength in STRENGTHS["l2"])]
+CANDIDATES = [*of_kind("none"), *of_kind("l2")]
 
-WIDE = [
-    (kind, strength)
-    for kind in ("none", "l1", "l2", "l2_biases", "decay", "dropout", "stopping")
-    for strength in STRENGTHS[kind]
-]
-"""Every setting for one rule, among which a wide search peeks."""
+WIDE = [one for one in SETTINGS if not one[0].startswith("adam")]
+"""Every setting for momentum, among which a wide search peeks."""
 
 ORDERS = 500
 """In which the settings of a wide search are tried."""
@@ -49,7 +45,7 @@ def choose(config: Config, study: Study, train: Batch, seed: int) -> dict[str, C
     """
     sweep = jaxnet.sweep(
         build,
-        [setting(config, *candidate) for candidate in CANDIDATES],
+        [setting(config, train, *candidate) for candidate in CANDIDATES],
         train,
         key=jax.random.fold_in(jax.random.key(seed), 2),
         epochs=config.epochs,
@@ -91,7 +87,7 @@ def gains(study: Study, seed: int) -> np.ndarray:
     fell = np.concatenate([np.ones((ORDERS, 1), bool), np.diff(lowest) < 0], axis=1)
     last = np.maximum.accumulate(np.where(fell, np.arange(len(WIDE))[None], 0), axis=1)
     chosen = np.take_along_axis(orders, last, axis=1)
-    (none,) = [i for i, (kind, _) in enumerate(WIDE) if kind == "none"]
+    none = WIDE.index(("none", 0.0))
     seemed, gained = peeked[none] - lowest, fresh[none] - fresh[chosen]
     return np.stack([seemed.mean(axis=0), gained.mean(axis=0)])
 

@@ -22,7 +22,7 @@ UNITS = 10
 SUBNETS = 1000
 """Sub-networks drawn of a trained net."""
 
-DRAWS = 4000
+DRAWS = 20_000
 
 
 def expectation_error(rate: float, seed: int) -> float:

@@ -1,6 +1,5 @@
 """The net, every kind of regularization at every strength, and the sweep of a seed."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +34,9 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
     "adam_decay": (1e-1, 3e-1, 1.0, 3.0, 10.0),
 }
 """By kind, the weakest first. That of early stopping is the epochs trained."""
+
+SETTINGS = [(kind, strength) for kind in STRENGTHS for strength in STRENGTHS[kind]]
+"""All of them, in the order of their numbers."""
 
 Setting = dict[str, Any]
 
@@ -99,9 +101,9 @@ def either(
     return optax.GradientTransformation(init, update)
 
 
-def setting(config: Config, kind: str, strength: float) -> Setting:
+def setting(config: Config, train: Batch, kind: str, strength: float) -> Setting:
     """The hyperparameters of a kind of regularization at a strength."""
-    steps_per_epoch = config.examples // BATCH
+    steps_per_epoch = len(train[1]) // BATCH
     epochs = float(config.epochs)
     h = {"l1": 0.0, "l2": 0.0, "bias_l2": 0.0, "decay": 0.0, "dropout": 0.0}
     if kind == "stopping":
@@ -112,14 +114,6 @@ def setting(config: Config, kind: str, strength: float) -> Setting:
         h[kind.removeprefix("adam_")] = strength
     h |= {"steps": epochs * steps_per_epoch, "adam": float(kind.startswith("adam"))}
     return h | {"width": config.width}
-
-
-@functools.cache
-def trials(kind: str) -> range:
-    """The numbers of the settings of a kind, in the order of its strengths."""
-    kinds = list(STRENGTHS)
-    first = sum(len(STRENGTHS[name]) for name in kinds[: kinds.index(kind)])
-    return range(first, first + len(STRENGTHS[kind]))
 
 
 @dataclass(frozen=True)
@@ -136,12 +130,12 @@ class Study:
 
     def curve(self, name: str, kind: str, strength: float) -> np.ndarray:
         """A metric by the names of `fit`'s history, (epochs,)."""
-        return self.sweep.runs.curves[name][number(kind, strength)]
+        return self.sweep.runs.curves[name][SETTINGS.index((kind, strength))]
 
     def errors(self, kind: str) -> np.ndarray:
         """Validation error at each strength, in percent."""
-        accuracy = self.sweep.runs.curves["validation_accuracy"][trials(kind), -1]
-        return 100.0 * (1.0 - accuracy.astype(float))
+        accuracy = self.sweep.runs.curves["validation_accuracy"][:, -1].astype(float)
+        return 100.0 * (1.0 - accuracy[[SETTINGS.index(one) for one in of_kind(kind)]])
 
     def error(self, kind: str, strength: float) -> float:
         """Validation error of a setting, in percent."""
@@ -154,7 +148,8 @@ class Study:
 
     def member(self, kind: str, strength: float) -> jaxnet.Fit:
         """The trained net of a setting."""
-        (place,) = np.flatnonzero(self.sweep.trials == number(kind, strength))
+        trial = SETTINGS.index((kind, strength))
+        (place,) = np.flatnonzero(self.sweep.trials == trial)
         return self.sweep.member(int(place))
 
     def on_test(self, kind: str, strength: float) -> dict[str, float]:
@@ -163,9 +158,9 @@ class Study:
         return {"error": 100.0 * (1.0 - found["accuracy"]), "loss": found["loss"]}
 
 
-def number(kind: str, strength: float) -> int:
-    """That of the setting in the sweep."""
-    return trials(kind)[STRENGTHS[kind].index(strength)]
+def of_kind(kind: str) -> list[tuple[str, float]]:
+    """The settings of a kind, the weakest first."""
+    return [(kind, strength) for strength in STRENGTHS[kind]]
 
 
 def study(
@@ -174,7 +169,7 @@ def study(
     """Trains every setting, all from the same weights and in the same order."""
     sweep = jaxnet.sweep(
         build,
-        [setting(config, kind, s) for kind in STRENGTHS for s in STRENGTHS[kind]],
+        [setting(config, train, *one) for one in SETTINGS],
         train,
         validation,
         key=jax.random.fold_in(jax.random.key(seed), 1),
