@@ -123,7 +123,10 @@ def test_a_run_that_diverges_fails_its_checks_and_still_reports(tmp_path, capsys
     record = json.loads((tmp_path / "result.json").read_text())
     failed = {check["name"] for check in record["checks"] if not check["ok"]}
     assert {"steps", "losses that are not finite", "curve_rmse"} <= failed
-    assert record["metrics"]["train_loss"] is None
+    # The state kept is the one before the step that went bad: finite, and no use.
+    assert record["metrics"]["steps"] < 10
+    assert record["metrics"]["first_train_loss"] is None
+    assert record["metrics"]["train_loss"] > 1e6
     assert "FAILS" in capsys.readouterr().out
 
 
