@@ -154,6 +154,19 @@ def _read_model(path: str) -> Any:
     return _as_bytes([model.inputs, model.platforms, model.description, model.outputs])
 
 
+def _read_corpus(path: str) -> Any:
+    from experiments.newsgroups.readers import read_file
+
+    return _as_bytes(read_file(Path(path)))
+
+
+def _read_vectors(path: str) -> Any:
+    from experiments.newsgroups.reading_vectors import read_vectors
+
+    words, rows = read_vectors(Path(path))
+    return _as_bytes(words), rows
+
+
 def _as_bytes(value: Any) -> Any:
     import numpy as np
 
@@ -165,6 +178,8 @@ READERS = {
     "fit": _read_fit,
     "arrays": _read_arrays,
     "model": _read_model,
+    "corpus": _read_corpus,
+    "vectors": _read_vectors,
 }
 
 
@@ -179,7 +194,7 @@ def main() -> None:
     reader = READERS[sys.argv[1]]
     paths = json.loads(sys.stdin.read())
     # What is imported on first use is not to be counted.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         reader(paths[0] + ".nothing")
     before = _largest()
     for path in paths:

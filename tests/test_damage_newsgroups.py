@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pytest
-from damaged import damaged
+from cases.bombs import bombs, repeated, vector_bombs
+from damaged import check_quick_and_small, damaged, read_all
 from pyarrow import parquet
 
 from experiments.newsgroups.features import LsaFeatures
@@ -96,3 +97,26 @@ def test_a_damaged_classifier_is_refused_or_the_same(tmp_path):
         # Of run.json a change of blanks is none; of the rest every one is seen.
         assert refused > 180 if file.name == "run.json" else refused == 220
         file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"), [("corpus", bombs), ("vectors", vector_bombs)]
+)
+def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path, kind, files):
+    due = files(tmp_path)
+    reads = read_all(kind, list(due))
+    for read, said in zip(reads, due.values(), strict=True):
+        assert read.error is not None, f"{read.path} was read"
+        name, message = read.error
+        assert name == "ValueError", message
+        assert said in message
+        assert len(message) < 1000
+    check_quick_and_small(reads, megabytes=64)
+
+
+def test_what_is_large_and_within_the_limits_is_read(tmp_path):
+    # A hundred times a text of a megabyte, said once.
+    parquet.write_table(repeated(100), tmp_path / "posts.parquet")
+    texts, names = read_file(tmp_path / "posts.parquet")
+    assert [len(text) for text in texts] == [2**20] * 100
+    assert names == ["0"] * 100

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.newsgroups.limits import check_arrow, check_parquet, check_table
+
 Columns = dict[str, list[Any]]
 
 _TEXT = ("text", "data")
@@ -94,6 +96,7 @@ def wanted(names: Iterable[str], where: str) -> list[str]:
 def from_table(table: Any, where: str) -> NamedPosts:
     """The posts of a ``pyarrow.Table`` that has the `wanted` columns."""
     selected = table.select(wanted(table.column_names, where))
+    check_table(selected, where)
     try:
         columns = selected.to_pydict()
     except (ValueError, OverflowError, LookupError) as error:  # As of odd dates.
@@ -179,6 +182,9 @@ def _read_parquet(path: Path) -> NamedPosts:
 
     with parquet.ParquetFile(path) as file:
         names = wanted(file.schema_arrow.names, path.name)
+        check_parquet(file.metadata, names, path.name)
+    # As they are in the file: a text that many rows have is there once.
+    with parquet.ParquetFile(path, read_dictionary=names) as file:
         return from_table(file.read(columns=names), path.name)
 
 
@@ -186,9 +192,10 @@ def _read_arrow(path: Path) -> NamedPosts:
     """The format of files, or that of streams, which ``datasets`` writes."""
     from pyarrow import ipc
 
-    content = path.read_bytes()
-    is_file = content.startswith(b"ARROW1")
-    with (ipc.open_file if is_file else ipc.open_stream)(content) as reader:
+    # A file is a stream between this mark and a table of contents.
+    content = path.read_bytes().removeprefix(b"ARROW1\0\0")
+    check_arrow(content, path.name)
+    with ipc.open_stream(content) as reader:
         table = reader.read_all()
     table.validate(full=True)  # Or what is corrupt may end the program.
     return from_table(table, path.name)

@@ -1,0 +1,146 @@
+"""What a file may become in memory: a few hundred bytes can stand for gigabytes.
+
+Parquet and Arrow say a text once and refer to it from every row, or pack a text of
+one letter to nothing. So sizes are added up from what a file says of itself, before
+any of it is unpacked; and again before its rows become Python objects.
+"""
+
+from typing import Any
+
+import numpy as np
+from flatbuffers import encode
+from flatbuffers.number_types import Uint8Flags, UOffsetTFlags
+from flatbuffers.table import Table
+
+MOST_BYTES = 2**30
+"""Of text in one file. The posts of 20 Newsgroups are a fiftieth of it."""
+
+MOST_ROWS = 10**7
+"""Of one file."""
+
+# Places in the tables of Arrow's Message.fbs: 4 + 2 * the number of the field.
+_KIND, _HEADER = 6, 8  # Of a message.
+_DICTIONARY, _BATCH = 2, 3  # Kinds of header.
+_DATA = 6  # Of a dictionary.
+_BUFFERS, _COMPRESSION = 8, 10  # Of a batch.
+
+
+def check_parquet(metadata: Any, names: list[str], where: str) -> None:
+    """Refuses a Parquet file by what it says of its columns.
+
+    Args:
+      metadata: its ``pyarrow.parquet.FileMetaData``.
+      names: of the columns that will be read.
+      where: the file's name, for the message.
+
+    Raises:
+      ValueError: if these would be too large, or if a column's texts are parts of
+        one another (DELTA_BYTE_ARRAY), so that nothing says how large they are.
+    """
+    size = 0
+    for group in range(metadata.num_row_groups):
+        parts = metadata.row_group(group)
+        for place in range(parts.num_columns):
+            column = parts.column(place)
+            if column.path_in_schema.split(".")[0] not in names:
+                continue
+            size += column.total_uncompressed_size
+            if "DELTA_BYTE_ARRAY" in column.encodings:
+                raise ValueError(
+                    f"{where}: its column {column.path_in_schema} is encoded as "
+                    "DELTA_BYTE_ARRAY, which does not say how large it is. Write the "
+                    "file again with a dictionary, or plain."
+                )
+    _check(metadata.num_rows, size, where)
+
+
+def check_arrow(content: bytes, where: str) -> None:
+    """Refuses an Arrow stream by what its messages say of their buffers.
+
+    Args:
+      content: the stream.
+      where: the file's name, for the message.
+
+    Raises:
+      ValueError: if it would be too large.
+      pyarrow.ArrowInvalid: if it is damaged.
+    """
+    from pyarrow import ipc
+
+    size = 0
+    for message in ipc.MessageReader.open_stream(content):
+        if message.body is not None:
+            size += _unpacked_size(bytes(message.metadata), bytes(message.body))
+            _check(0, size, where)
+
+
+def check_table(table: Any, where: str) -> None:
+    """Refuses a ``pyarrow.Table`` that would be too large as Python objects.
+
+    Raises:
+      ValueError: if it would, or if a column holds neither texts nor numbers.
+    """
+    _check(table.num_rows, 0, where)
+    size = 0
+    for name in table.column_names:
+        for chunk in table.column(name).chunks:
+            size += _text_size(chunk, f"{where}: the column {name}")
+    _check(table.num_rows, size, where)
+
+
+def _unpacked_size(metadata: bytes, body: bytes) -> int:
+    """The bytes that a batch says its buffers have, once they are unpacked."""
+    root = encode.Get(UOffsetTFlags.packer_type, metadata, 0)
+    message = Table(metadata, root)
+    kind = message.Get(Uint8Flags, root + message.Offset(_KIND))
+    batch = _inner(message, _HEADER)
+    if kind == _DICTIONARY:
+        batch = _inner(batch, _DATA)
+    elif kind != _BATCH:
+        return 0
+    buffers = batch.Offset(_BUFFERS)
+    if not buffers:
+        return 0
+    count, start = batch.VectorLen(buffers), batch.Vector(buffers)
+    places = np.frombuffer(metadata, "<i8", 2 * count, start).reshape(count, 2)
+    size = 0
+    for offset, length in places.tolist():
+        packed = batch.Offset(_COMPRESSION) and length >= 8
+        # A packed buffer begins with its size, or with -1 where it is as it is.
+        said = int.from_bytes(body[offset : offset + 8], "little", signed=True)
+        size += max(said, length) if packed else length
+    return size
+
+
+def _inner(table: Table, place: int) -> Table:
+    return Table(table.Bytes, table.Indirect(table.Pos + table.Offset(place)))
+
+
+def _check(rows: int, size: int, where: str) -> None:
+    if rows > MOST_ROWS:
+        raise ValueError(
+            f"{where} says that it has {rows:,} rows; at most {MOST_ROWS:,} are read. "
+            "Split it into several files."
+        )
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"{where} would take {size:,} bytes in memory; at most {MOST_BYTES:,} are "
+            "read from a file. Split it into several files."
+        )
+
+
+def _text_size(array: Any, what: str) -> int:
+    """The bytes of all texts of an Arrow array, 0 for numbers."""
+    from pyarrow import compute, types
+
+    repeated = types.is_dictionary(array.type)
+    texts = array.dictionary if repeated else array
+    kind = texts.type
+    if types.is_primitive(kind) or types.is_null(kind):
+        return 0
+    if not (types.is_string(kind) or types.is_large_string(kind)):
+        raise ValueError(f"{what} should hold texts or numbers, got {kind}.")
+    lengths = compute.call_function("binary_length", [texts]).cast("int64")
+    if repeated:
+        lengths = lengths.take(array.indices)
+    return compute.call_function("sum", [lengths]).as_py() or 0
