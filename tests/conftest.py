@@ -15,6 +15,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_legacy_prng_key", "error")
 
+# Nets of tests are tiny, and compiling them is most of the work. Where bits matter,
+# a test takes the fixture `optimized`.
+jax.config.update("jax_disable_most_optimizations", True)
+
 # Every annotation in jaxnet is checked on every call.
 jaxtyping.install_import_hook("jaxnet", "beartype.beartype")
 
@@ -28,6 +32,14 @@ ALLOWED_SKIPS: dict[str, str] = {}
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture
+def optimized():
+    """Programs are compiled as users have them."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture

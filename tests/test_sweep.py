@@ -77,6 +77,7 @@ def assert_is_its_runs(result, rtol=1e-4):
 @pytest.mark.parametrize(
     ("devices", "chunk"), [(1, 1), (1, 3), (2, 2), (4, "auto"), (8, 1)], ids=str
 )
+@pytest.mark.usefixtures("optimized")
 def test_members_are_what_fit_gives_on_any_device_in_any_chunk(devices, chunk):
     # Seven settings, in two programs, with two seeds: no number divides another.
     result = run(validation=curve(30, 1), seeds=2, devices=devices, chunk=chunk)
@@ -142,6 +143,7 @@ def test_one_program_each_is_compiled_and_holds_no_collective(caplog):
     assert not re.search(collectives, text)
 
 
+@pytest.mark.usefixtures("optimized")
 def test_a_member_that_diverges_changes_no_bit_of_its_neighbours():
     rates = [1e-2, 2e-2, 5e-2, 3e-2, 1e-1]
     bad = [*rates[:2], 1e9, *rates[3:]]
@@ -223,6 +225,7 @@ def test_each_member_stops_early_by_itself():
 
 
 @pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.usefixtures("optimized")
 def test_halving_trains_the_best_as_if_there_were_no_others(devices):
     space = SPACE | {"width": 8}
     arguments = {"space": space, "validation": curve(30, 1), "trials": 18, "seeds": 2}
@@ -485,9 +488,11 @@ def test_a_name_that_only_some_settings_need_is_allowed():
 
 
 def test_ten_thousand_members_take_the_memory_that_was_planned(as_users_have_it):
+    model = jaxnet.dense(1)
+
     def tiny(h):
         return jaxnet.Task(
-            jaxnet.dense(1), jaxnet.mean_squared_error, optax.sgd(h["learning_rate"])
+            model, jaxnet.mean_squared_error, optax.sgd(h["learning_rate"])
         )
 
     result = run(

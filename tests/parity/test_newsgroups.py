@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.common.long_runs import LongRun
 from experiments.newsgroups.config import Config
 from experiments.newsgroups.prepare import load_parts, vectorize
 from experiments.newsgroups.training import train_nets
@@ -122,7 +123,8 @@ def test_posts_become_the_same_vectors(ours, theirs):
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_accuracies_are_those_of_pytorch(config, parts, ours, theirs, dropout):
     config = dataclasses.replace(config, dropout=dropout)
-    runs = train_nets(config, parts.corpus.groups, ours, progress=False, callbacks=())
+    groups = parts.corpus.groups
+    runs = train_nets(config, groups, ours, LongRun(), progress=False, callbacks=())
     found = [
         (run.metrics["test_accuracy"], run.metrics["train_accuracy"]) for run in runs
     ]
