@@ -153,7 +153,11 @@ def _draw_trained(
                     markersize=7,
                 )
             ax.axvline(0.1, color=BLACK, linestyle=":", linewidth=1.2)
-            ax.set(xlim=(0, 1.02), xlabel="test accuracy", title=f"{depth} layers")
+            here = [kind for kind in trained if kind.depth == depth]
+            best = max(here, key=lambda kind: trained[kind].test.mean())
+            accuracy = 100 * trained[best].test.mean()
+            title = f"{depth} layers: at best {accuracy:.0f} % ({best.help})"
+            ax.set(xlim=(0, 1.02), xlabel="test accuracy", title=title)
             ax.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
         axes[0].set_yticks(range(len(STARTS)), reversed(STARTS))
         legend_above(fig)

@@ -48,6 +48,7 @@ EXPERIMENTS = (
     "optimizers",
     "batch_size",
     "regularization",
+    "augmentation",
     "search",
 )
 """In the order of the lectures, as far as they have one."""
