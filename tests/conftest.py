@@ -3,6 +3,10 @@
 import importlib.util
 import os
 
+# Nets of tests are tiny, and compiling them is most of the work, here and in the
+# processes that tests start. Where bits matter, a test takes the fixture `optimized`.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
 import jax
 import jaxtyping
 import pytest
@@ -14,10 +18,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # A key used twice is an error, and so is an old-style uint32 key.
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_legacy_prng_key", "error")
-
-# Nets of tests are tiny, and compiling them is most of the work. Where bits matter,
-# a test takes the fixture `optimized`.
-jax.config.update("jax_disable_most_optimizations", True)
 
 # Every annotation in jaxnet is checked on every call.
 jaxtyping.install_import_hook("jaxnet", "beartype.beartype")
