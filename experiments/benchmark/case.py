@@ -1,7 +1,26 @@
 """A case: contestants that do the same work, and what we expect of ours."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+PRODUCTS = "matrix products alone"
+"""The contestant that has the machine's limit for computing, where a case has it."""
+
+
+class Turn(NamedTuple):
+    """What a contestant measures in one turn.
+
+    Attributes:
+      value: in the unit of its case; less is better.
+      score: how good what it made is, such as an accuracy; more is better.
+    """
+
+    value: float
+    score: float = math.nan
+
+
+Measure = Callable[[], float | Turn]
 
 
 class Case(NamedTuple):
@@ -13,8 +32,18 @@ class Case(NamedTuple):
         and returns the function that measures.
       targets: for some of the others the largest ratio of our measurement to theirs
         that the project allows itself.
+      score: what the score of a turn is, "" if the case has none.
+      enough: the least score that every turn should have; None if ours should only
+        be no lower than theirs.
+      rounds: at most, of what takes long.
+      warm_up: whether each has a turn before the first that counts. What runs in a
+        new process every time needs none.
     """
 
     unit: str
-    contestants: Mapping[str, Callable[[], Callable[[], float]]]
+    contestants: Mapping[str, Callable[[], Measure]]
     targets: Mapping[str, float]
+    score: str = ""
+    enough: float | None = None
+    rounds: int = 100
+    warm_up: bool = True

@@ -1,10 +1,10 @@
 """An epoch of lecture 003's network: 300-2048-256-20, batch 512, Adam.
 
 11,264 examples are 22 full batches. Contestants: `jaxnet.fit`; the same step
-written by hand in JAX, in one ``lax.scan``; the PyTorch loop of the lecture, with
-its data loader; and that loop with the loader replaced by indexing with a random
-permutation, which is faster. Each shuffles every epoch and reports the epoch's mean
-loss to the host.
+written by hand in JAX, in one ``lax.scan``; flax.linen with a jitted step for each
+batch; Keras 3 on JAX; the PyTorch loop of the lecture, with its data loader; and that
+loop with the loader replaced by indexing with a random permutation, which is faster.
+Each shuffles every epoch and reports the epoch's mean loss to the host.
 """
 
 import itertools
@@ -12,20 +12,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from experiments.benchmark.case import Case
-
-SIZES, EXAMPLES, BATCH, CLASSES, RATE = (2048, 256, 20), 11_264, 512, 20, 1e-3
-EPOCHS = 5
-"""Epochs in a turn; the first of them, where a run begins, is not counted."""
-
-
-def data() -> tuple[np.ndarray, np.ndarray]:
-    """Random inputs, (11264, 300), and labels: values do not matter to the time."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(EXAMPLES, 300)).astype(np.float32)
-    return x, rng.integers(0, CLASSES, EXAMPLES).astype(np.int32)
+from experiments.benchmark.case import PRODUCTS, Case
+from experiments.benchmark.mlp_data import (
+    BATCH,
+    CLASSES,
+    EPOCHS,
+    EXAMPLES,
+    INPUTS,
+    RATE,
+    SIZES,
+    data,
+)
+from experiments.benchmark.mlp_libraries import keras, linen, products
 
 
 def ours() -> Callable[[], float]:
@@ -63,7 +61,7 @@ def hand_written() -> Callable[[], float]:
     optimizer = optax.adam(RATE)
 
     def init(key):
-        widths, params = (300, *SIZES), []
+        widths, params = (INPUTS, *SIZES), []
         for fan_in, fan_out in itertools.pairwise(widths):
             key, layer_key = jax.random.split(key)
             kernel = jax.random.normal(layer_key, (fan_in, fan_out))
@@ -172,13 +170,17 @@ CASES = {
         contestants={
             "jaxnet.fit": ours,
             "hand-written JAX": hand_written,
+            "flax.linen": linen,
+            "Keras 3 on JAX": keras,
             "PyTorch": pytorch,
             "PyTorch, lecture 003": pytorch_loader,
+            PRODUCTS: products,
         },
         targets={
             "hand-written JAX": 1.05,
             "PyTorch": 1.0,
             "PyTorch, lecture 003": 1 / 1.3,
+            PRODUCTS: 1 / 0.9,
         },
     )
 }

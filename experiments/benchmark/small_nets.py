@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.benchmark.case import Case
+from experiments.benchmark.case import PRODUCTS, Case
 from experiments.benchmark.turns import start
 from experiments.common.devices import cores, split_cpu
 
@@ -230,7 +230,7 @@ def two_torch_loops(units: int) -> Measure:
         for worker in workers:
             worker.go()
         # Each took this long for its steps, and both were at it.
-        return sum(worker.answer() for worker in workers) / 4
+        return sum(worker.answer().value for worker in workers) / 4
 
     return measure
 
@@ -285,7 +285,7 @@ def _case(units: int) -> Case:
             "torch.func": functools.partial(torch_func, units),
             "PyTorch": functools.partial(torch_loop, units),
             "PyTorch, two processes": functools.partial(two_torch_loops, units),
-            "matrix products alone": functools.partial(products, units),
+            PRODUCTS: functools.partial(products, units),
         },
         # With 256 units the loop of PyTorch computes for most of its time.
         targets={

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from experiments.benchmark.case import Turn
+
 
 class Worker(NamedTuple):
     """A contestant's process."""
@@ -26,7 +28,7 @@ class Worker(NamedTuple):
             self.process.stdin.write("go\n")
             self.process.stdin.flush()
 
-    def answer(self) -> float:
+    def answer(self) -> Turn:
         """What it measured.
 
         Raises:
@@ -38,9 +40,22 @@ class Worker(NamedTuple):
             raise RuntimeError(
                 f"the process of {self.name!r} ended with status "
                 f"{self.process.wait()}. Its error is above; PyTorch is needed for "
-                "some: pip install torch==2.13.0."
+                "some: pip install -e '.[bench]'."
             )
-        return float(answer)
+        return Turn(*map(float, answer.split()))
+
+    def end(self) -> None:
+        """Lets it end by itself, with all processes that it started."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # It was interrupted as it measured.
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def start(case: str, contestant: str, **environment: str) -> Worker:
@@ -62,30 +77,38 @@ def start(case: str, contestant: str, **environment: str) -> Worker:
 
 
 def take_turns(
-    case: str, contestants: Iterable[str], repeats: int
-) -> dict[str, list[float]]:
+    case: str,
+    contestants: Iterable[str],
+    repeats: int,
+    *,
+    warm_up: bool = True,
+    **environment: str,
+) -> dict[str, list[Turn]]:
     """Measurements of each contestant, one for each round.
 
     Args:
       case: its name.
       contestants: the names of those to measure.
       repeats: rounds.
+      warm_up: whether each has a turn before the first that counts.
+      **environment: variables that they get beside our own.
 
     Raises:
       RuntimeError: if a contestant's process ends; its own error is on stderr.
     """
-    workers = [start(case, contestant) for contestant in contestants]
+    workers = [start(case, contestant, **environment) for contestant in contestants]
     try:
-        for worker in workers:  # Imports, compilation, first touches.
+        for worker in (
+            workers if warm_up else ()
+        ):  # Imports, compilation, first touches.
             worker.go()
             worker.answer()
-        times: dict[str, list[float]] = {worker.name: [] for worker in workers}
+        turns: dict[str, list[Turn]] = {worker.name: [] for worker in workers}
         for _ in range(repeats):
             for worker in workers:
                 worker.go()
-                times[worker.name].append(worker.answer())
-        return times
+                turns[worker.name].append(worker.answer())
+        return turns
     finally:
         for worker in workers:
-            worker.process.kill()
-            worker.process.wait()
+            worker.end()

@@ -6,10 +6,12 @@ from experiments.benchmark import CASES
 
 
 def main(case: str, contestant: str) -> None:
-    """Prints the seconds of each measurement."""
+    """Prints what each turn measures: a value and, if there is one, a score."""
     measure = CASES[case].contestants[contestant]()
     for _ in sys.stdin:
-        print(measure(), flush=True)
+        turn = measure()
+        numbers = turn if isinstance(turn, tuple) else (turn,)
+        print(*numbers, flush=True)
 
 
 if __name__ == "__main__":

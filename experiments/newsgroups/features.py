@@ -1,7 +1,7 @@
 """Latent semantic analysis: posts as 300 standardized numbers, from TF-IDF.
 
-    features = LsaFeatures.fit(train_texts)
-    x = features.transform(test_texts)  # (posts, 300), float32
+    features, x = LsaFeatures.fit_transform(train_texts)  # (posts, 300), float32
+    x = features.transform(test_texts)
     features.save(folder)
     features = LsaFeatures.load(folder)
 
@@ -82,6 +82,19 @@ class LsaFeatures:
           Deerwester et al., *Indexing by Latent Semantic Analysis*, 1990; Halko et
           al., *Finding Structure with Randomness*, 2011, algorithm 4.4.
         """
+        settings = {"dimensions": dimensions, "terms": terms, "seed": seed}
+        return cls.fit_transform(texts, **settings)[0]
+
+    @classmethod
+    def fit_transform(
+        cls,
+        texts: Sequence[str],
+        *,
+        dimensions: int = DIMENSIONS,
+        terms: int = TERMS,
+        seed: int = 0,
+    ) -> tuple[Self, np.ndarray]:
+        """As `fit`, and the features of the training texts, at little cost."""
         from sklearn.decomposition import TruncatedSVD
         from threadpoolctl import threadpool_limits
 
@@ -101,12 +114,14 @@ class LsaFeatures:
         # Its matrices are narrow: threads that wait for one another take longer.
         with threadpool_limits(1):
             z, known = directions(svd.fit_transform(_tfidf(counts, idf)))
-        return cls(
+        standardizer = Standardizer.fit(z[known])
+        features = cls(
             counter.get_feature_names_out().tolist(),
             idf,
             np.asarray(svd.components_, np.float32),
-            Standardizer.fit(z[known]),
+            standardizer,
         )
+        return features, standardizer.transform(z, known)
 
     @property
     def dimensions(self) -> int:

@@ -105,19 +105,20 @@ def vectorize(config: Config, parts: Parts, seconds: dict[str, float]) -> Prepar
       ValueError: if a file of word vectors cannot be used.
     """
     with phase(seconds, "features"):
+        texts = parts.train.texts
         if config.vectors is None:
-            features = LsaFeatures.fit(parts.train.texts, seed=config.seed)
+            features, x = LsaFeatures.fit_transform(texts, seed=config.seed)
         else:
-            features = VectorFeatures.fit(parts.train.texts, config.vectors)
+            features, x = VectorFeatures.fit_transform(texts, config.vectors)
 
-        def vectors(posts: Posts) -> Vectors:
-            return jnp.asarray(features.transform(posts.texts)), jnp.asarray(
-                posts.labels
-            )
+        def vectors(posts: Posts, x: np.ndarray) -> Vectors:
+            return jnp.asarray(x), jnp.asarray(posts.labels)
 
         return Prepared(
             features,
-            vectors(parts.train),
-            vectors(parts.validation),
-            vectors(parts.test),
+            vectors(parts.train, x),
+            *(
+                vectors(posts, features.transform(posts.texts))
+                for posts in (parts.validation, parts.test)
+            ),
         )

@@ -60,6 +60,13 @@ class VectorFeatures:
         Raises:
           ValueError: if the file is not there or broken, or has no word of the texts.
         """
+        return cls.fit_transform(texts, path)[0]
+
+    @classmethod
+    def fit_transform(
+        cls, texts: Sequence[str], path: str | Path
+    ) -> tuple[Self, np.ndarray]:
+        """As `fit`, and the features of the training texts, at little cost."""
         words, vectors = read_vectors(Path(path))
         means, known = _means(texts, words, vectors)
         if not known.any():
@@ -67,7 +74,9 @@ class VectorFeatures:
                 f"{path} has {len(words)} words, {words[0]!r} the first of them, but "
                 f"none of the {len(texts)} training texts. Are they of this language?"
             )
-        return cls(words, vectors, Standardizer.fit(means[known]))
+        standardizer = Standardizer.fit(means[known])
+        features = cls(words, vectors, standardizer)
+        return features, standardizer.transform(means, known)
 
     @property
     def dimensions(self) -> int:

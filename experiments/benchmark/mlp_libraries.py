@@ -1,0 +1,123 @@
+"""Contestants of `mlp_epoch` that train with other libraries for JAX, and its limit."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments.benchmark.mlp_data import (
+    BATCH,
+    EPOCHS,
+    EXAMPLES,
+    INPUTS,
+    RATE,
+    SIZES,
+    data,
+    flops,
+)
+
+
+def keras() -> Callable[[], float]:
+    """``fit`` of Keras 3 on JAX, as it comes."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    import keras
+
+    *hidden, classes = SIZES
+    model = keras.Sequential(
+        [
+            keras.Input((INPUTS,)),
+            *(keras.layers.Dense(width, activation="relu") for width in hidden),
+            keras.layers.Dense(classes),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(RATE),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    x, y = data()
+    settings: dict[str, Any] = {"batch_size": BATCH, "epochs": EPOCHS, "verbose": 0}
+
+    def measure() -> float:
+        ends: list[float] = []
+        watch = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+        )
+        model.fit(x, y, callbacks=[watch], **settings)
+        return (ends[-1] - ends[0]) / (EPOCHS - 1)
+
+    return measure
+
+
+def linen() -> Callable[[], float]:
+    """flax.linen with a train state, and a jitted step called for each batch."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from flax import linen as nn
+    from flax.training.train_state import TrainState
+
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x: jax.Array) -> jax.Array:
+            *hidden, classes = SIZES
+            for width in hidden:
+                x = nn.relu(nn.Dense(width)(x))
+            return nn.Dense(classes)(x)
+
+    @jax.jit
+    def train_step(state, images, labels):
+        def loss_fn(params):
+            logits = state.apply_fn({"params": params}, images)
+            return optax.softmax_cross_entropy_with_integer_labels(
+                logits, labels
+            ).mean()
+
+        loss, grads = jax.value_and_grad(loss_fn)(state.params)
+        return state.apply_gradients(grads=grads), loss
+
+    x, y = map(jnp.asarray, data())
+    model = Net()
+
+    def measure() -> float:
+        key = jax.random.key(0)
+        params = model.init(key, x[:1])["params"]
+        state = TrainState.create(
+            apply_fn=model.apply, params=params, tx=optax.adam(RATE)
+        )
+        start = 0.0
+        for i in range(EPOCHS):
+            order = jax.random.permutation(jax.random.fold_in(key, i), EXAMPLES)
+            losses = []
+            for rows in order.reshape(-1, BATCH):
+                state, loss = train_step(state, x[rows], y[rows])
+                losses.append(loss)
+            float(np.mean(jax.device_get(losses)))
+            if i == 0:
+                start = time.perf_counter()
+        return (time.perf_counter() - start) / (EPOCHS - 1)
+
+    return measure
+
+
+def products() -> Callable[[], float]:
+    """As many operations as an epoch's matrix products have, in large ones.
+
+    Nothing else is done, on all cores: the machine's limit.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    size, repeats = 2048, 10
+    matrix = jnp.ones((size, size))
+    multiply = jax.jit(lambda a, b: a @ b)
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            multiply(matrix, matrix).block_until_ready()
+        rate = repeats * 2 * size**3 / (time.perf_counter() - start)
+        return flops() / rate
+
+    return measure
