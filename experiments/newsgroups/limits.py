@@ -25,21 +25,30 @@ _DATA = 6  # Of a dictionary.
 _BUFFERS, _COMPRESSION = 8, 10  # Of a batch.
 
 
-def check_parquet(metadata: Any, names: list[str], where: str) -> None:
+def check_parquet(file: Any, names: list[str], where: str) -> list[str]:
     """Refuses a Parquet file by what it says of its columns.
 
     Args:
-      metadata: its ``pyarrow.parquet.FileMetaData``.
+      file: a ``pyarrow.parquet.ParquetFile``.
       names: of the columns that will be read.
       where: the file's name, for the message.
 
+    Returns:
+      Those of the columns that hold texts.
+
     Raises:
-      ValueError: if these would be too large, or if a column's texts are parts of
-        one another (DELTA_BYTE_ARRAY), so that nothing says how large they are.
+      ValueError: if these would be too large, or hold neither texts nor numbers; or
+        if a column's texts are parts of one another (DELTA_BYTE_ARRAY), so that
+        nothing says how large they are.
     """
-    size = 0
-    for group in range(metadata.num_row_groups):
-        parts = metadata.row_group(group)
+    schema, size = file.schema_arrow, 0
+    texts = [
+        name
+        for name in names
+        if _holds_texts(schema.field(name).type, f"{where}: the column {name}")
+    ]
+    for group in range(file.metadata.num_row_groups):
+        parts = file.metadata.row_group(group)
         for place in range(parts.num_columns):
             column = parts.column(place)
             if column.path_in_schema.split(".")[0] not in names:
@@ -51,7 +60,8 @@ def check_parquet(metadata: Any, names: list[str], where: str) -> None:
                     "DELTA_BYTE_ARRAY, which does not say how large it is. Write the "
                     "file again with a dictionary, or plain."
                 )
-    _check(metadata.num_rows, size, where)
+    _check(file.metadata.num_rows, size, where)
+    return texts
 
 
 def check_arrow(content: bytes, where: str) -> None:
@@ -133,14 +143,24 @@ def _text_size(array: Any, what: str) -> int:
     """The bytes of all texts of an Arrow array, 0 for numbers."""
     from pyarrow import compute, types
 
+    if not _holds_texts(array.type, what):
+        return 0
     repeated = types.is_dictionary(array.type)
     texts = array.dictionary if repeated else array
-    kind = texts.type
-    if types.is_primitive(kind) or types.is_null(kind):
-        return 0
-    if not (types.is_string(kind) or types.is_large_string(kind)):
-        raise ValueError(f"{what} should hold texts or numbers, got {kind}.")
     lengths = compute.call_function("binary_length", [texts]).cast("int64")
     if repeated:
         lengths = lengths.take(array.indices)
     return compute.call_function("sum", [lengths]).as_py() or 0
+
+
+def _holds_texts(kind: Any, what: str) -> bool:
+    """Whether values of an Arrow type are texts; else they are numbers, or none."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_string(kind) or types.is_large_string(kind):
+        return True
+    if types.is_primitive(kind) or types.is_null(kind):
+        return False
+    raise ValueError(f"{what} should hold texts or numbers, got {kind}.")
