@@ -1,9 +1,8 @@
 """What the lecture says about rates, batches and noise, beside what came out."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from experiments.batch_size.grid import RATES, Grid, diagonal
 from experiments.batch_size.growth import CONSTANT, FACTOR, Growth
@@ -13,6 +12,7 @@ from experiments.batch_size.problem import Data, task
 from experiments.batch_size.rule import SMALL, Rule, breaks_at
 from experiments.common.claims import Claim, compared, exact, measured
 from jaxnet.statistics import Interval, mean_interval, paired_difference
+from jaxnet.types import Params
 
 LECTURE = "002"
 
@@ -44,12 +44,18 @@ def ratio(data: Data) -> float:
     ``rate / b`` times their sum, summed example by example.
     """
     rate, size = 0.5, 16
-    x, y = (jnp.asarray(a[:size]) for a in data.train)
-    params, _ = task(rate, size).model.init(jax.random.key(0), x)
-    of_mean = jax.tree.map(lambda g: rate * g, gradient(params, (x, y)))
-    each = [gradient(params, (x[i : i + 1], y[i : i + 1])) for i in range(size)]
-    of_sum = jax.tree.map(lambda *g: rate / size * sum(g), *each)
-    apart = jax.tree.map(lambda a, b: jnp.abs(a - b).max(), of_mean, of_sum)
+
+    @jax.jit
+    def steps(x: Array, y: Array) -> tuple[Params, Params]:
+        params, _ = task(rate, size).model.init(jax.random.key(0), x)
+        of_mean = jax.tree.map(lambda g: rate * g, gradient(params, (x, y)))
+        each = jax.lax.map(
+            lambda one: gradient(params, jax.tree.map(lambda a: a[None], one)), (x, y)
+        )
+        return of_mean, jax.tree.map(lambda g: rate / size * g.sum(axis=0), each)
+
+    of_mean, of_sum = jax.device_get(steps(*(a[:size] for a in data.train)))
+    apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), of_mean, of_sum)
     return float(max(jax.tree.leaves(apart)))
 
 

@@ -18,6 +18,7 @@ from experiments.batch_size.config import EXAMPLES, Config
 from experiments.batch_size.growth import FACTOR, FIRST_RATE, FIRST_SIZE
 from experiments.batch_size.noise import Noise, by_batches, by_example
 from experiments.batch_size.problem import Data, task
+from jaxnet.programs import ONCE
 from jaxnet.schedules import on_plateau
 from jaxnet.statistics import Interval
 from jaxnet.types import Batch, Hypers, PRNGKey
@@ -120,7 +121,7 @@ def falls(found: Listening) -> Float[np.ndarray, " dropped"]:
     return np.array(more)
 
 
-@functools.partial(jax.jit, static_argnames="epochs")
+@functools.partial(jax.jit, static_argnames="epochs", compiler_options=ONCE)
 def _runs(
     epochs: int,
     least: Float[Array, " kinds"],

@@ -23,7 +23,7 @@ from jaxnet.diagnosis import finite
 from jaxnet.epochs import run_epoch
 from jaxnet.hypers import join_hypers
 from jaxnet.metrics import compute
-from jaxnet.programs import Program
+from jaxnet.programs import MANY, Program
 from jaxnet.search.members import Data, Layout, Members, run_keys
 from jaxnet.stopping import EarlyStopping, monitored, observe
 from jaxnet.training import TrainState, supervised
@@ -34,7 +34,10 @@ SEGMENT = 32
 
 
 @functools.partial(
-    jax.jit, static_argnames=("program", "layout"), donate_argnames="members"
+    jax.jit,
+    static_argnames=("program", "layout"),
+    donate_argnames="members",
+    compiler_options=MANY,
 )
 def train_members(
     program: Program,
@@ -169,6 +172,7 @@ def _train_member(
     return jax.lax.fori_loop(0, blocks, block, (member, curves))
 
 
+@functools.partial(jax.jit, static_argnames=("program", "layout"), inline=True)
 def _train_block(
     program: Program,
     layout: Layout,
@@ -177,7 +181,10 @@ def _train_block(
     data: Data,
     first: Array,
 ) -> tuple[Members, dict[str, Array]]:
-    """One block of one member, with an evaluation at its end."""
+    """One block of one member, with an evaluation at its end.
+
+    It is jitted so that it is traced once, however often shapes are asked for.
+    """
     hypers = join_hypers(member.traced, program.static)
     recipe = supervised(program.build)
     rows = None if data.train_rows is None else data.train_rows[member.fold]
