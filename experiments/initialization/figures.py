@@ -156,7 +156,7 @@ def _draw_trained(
             here = [kind for kind in trained if kind.depth == depth]
             best = max(here, key=lambda kind: trained[kind].test.mean())
             accuracy = 100 * trained[best].test.mean()
-            title = f"{depth} layers: at best {accuracy:.0f} % ({best.help})"
+            title = f"{depth} layers: {accuracy:.0f} % with {best.help}"
             ax.set(xlim=(0, 1.02), xlabel="test accuracy", title=title)
             ax.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
         axes[0].set_yticks(range(len(STARTS)), reversed(STARTS))
