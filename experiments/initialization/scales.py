@@ -1,5 +1,7 @@
 """Numbers of the slides: sample variances, equal units, and the lecture net's start."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from experiments.initialization.kinds import (
     of_formula,
     variance,
 )
+from jaxnet.programs import ONCE
 from jaxnet.types import Hypers, PRNGKey
 
 SHAPE = (300, 256)
@@ -35,7 +38,7 @@ def variance_ratios(key: PRNGKey, seeds: int) -> dict[str, Float[np.ndarray, " s
     """The sample variance of each initializer, over that of its formula."""
     keys = jax.random.split(key, seeds)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=ONCE)
     def all_of_seed(key: PRNGKey) -> dict[str, Array]:
         return {
             name: INITIALIZERS[name](
@@ -77,7 +80,7 @@ def first_losses(key: PRNGKey, seeds: int) -> dict[str, dict[str, np.ndarray]]:
         return jnp.sqrt(jnp.mean(logits**2)), loss
 
     keys = jax.random.split(key, seeds)
-    one = jax.jit(of_seed)
+    one = jax.jit(of_seed, compiler_options=ONCE)
     found = {}
     for name in LOGITS:
         formula, bias = jnp.array(VARIANCES[name]), jnp.array(float(name == "randn"))

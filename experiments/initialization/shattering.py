@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnet.initializers import he_normal
+from jaxnet.programs import ONCE
 from jaxnet.types import PRNGKey
 
 ANGLES = np.concatenate([[0.0], np.geomspace(0.003, np.pi, 24)])
@@ -89,7 +90,7 @@ def measure(key: PRNGKey, nets: int, units: int, depths: tuple[int, ...]) -> Sha
 
         return jax.lax.map(of_kind, kinds)
 
-    of_all = jax.jit(lambda keys: jax.lax.map(of_net, keys))
+    of_all = jax.jit(lambda keys: jax.lax.map(of_net, keys), compiler_options=ONCE)
     found = np.asarray(of_all(jax.random.split(key, nets)))
     plain, skip = found[:, : len(depths)], found[:, len(depths) :]
     return Shattering(

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from experiments.initialization.kinds import ACTIVATIONS, INITIALIZERS
+from jaxnet.programs import ONCE
 from jaxnet.types import Initializer, PRNGKey
 
 STARTS = (
@@ -73,7 +74,7 @@ def measure(key: PRNGKey, seeds: int, units: int, layers: int) -> Signals:
         x, cotangent = jax.random.normal(key, (2, INPUTS, units))
         return jax.lax.map(lambda one: through(one, x, cotangent), kernels)
 
-    of_all = jax.jit(lambda keys: jax.lax.map(of_seed, keys))
+    of_all = jax.jit(lambda keys: jax.lax.map(of_seed, keys), compiler_options=ONCE)
     return Signals(*map(np.asarray, of_all(jax.random.split(key, seeds))))
 
 

@@ -40,7 +40,9 @@ def draw_sine(
     _draw_fit(config, runs[0], out / "fit")
     histories = [run.fit.history for run in runs]
     variance = (config.noise**2, f"noise variance, {config.noise**2:.3g}")
-    title = f"mean and 95 % interval of {len(runs)} seeds" if len(runs) > 1 else ""
+    ends = [history["validation_loss"][-1] for history in histories]
+    seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
+    title = f"{seeds}: the validation loss ends at {np.mean(ends):.3g}"
     _draw_loss(histories, variance, title, out / "loss")
     _draw_nets(config, runs[0].points, nets, out / "capacity")
     _draw_widths(config, nets, out / "width")
@@ -64,8 +66,11 @@ def _draw_fit(config: Config, run: sine.Run, stem: Path) -> None:
     with figure(stem) as (fig, ax):
         units = "unit" if config.width == 1 else "units"
         label = f"net of {config.width} {units}, {config.steps:,} steps"
-        _draw_curve(ax, run.points, np.asarray(run.fit.predict(sine.grid())), label)
-        ax.set(xlabel="x", ylabel="y")
+        outputs = np.asarray(run.fit.predict(sine.grid()))
+        _draw_curve(ax, run.points, outputs, label)
+        apart = np.sqrt(np.mean((outputs - sine.curve(sine.grid())) ** 2))
+        title = f"the net is {apart:.2g} from the curve, root mean square"
+        ax.set(xlabel="x", ylabel="y", title=title)
         legend_above(fig)
 
 
@@ -151,7 +156,9 @@ def _draw_widths(config: Config, nets: Sequence[Net], stem: Path) -> None:
             ax.set_xscale("log", base=2)
             ax.set_xlim(0.85 * widths[0], 1.18 * widths[-1])
             ax.set_xticks(widths, [str(width) for width in widths])
-            ax.set(xlabel="units in each layer", title=_layers(depth))
+            lowest = min(row, key=lambda net: np.mean(net.validation_loss))
+            title = f"{_layers(depth)}: lowest with {lowest.width}"
+            ax.set(xlabel="units in each layer", title=title)
         axes[0, 0].set_ylabel("mean squared error")
         axes[0, 0].set_ylim(bottom=0.0)
         legend_above(fig)

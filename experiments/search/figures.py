@@ -43,11 +43,11 @@ def draw(
     """Nine trials, the best with each budget of both searches, and what matters."""
     _draw_points(config, out / "points")
     label = "distance from the largest value"
-    title = f"mean and 95 % interval of {config.functions} functions"
-    _draw_budgets(of_function, regrets, label, title, out / "function")
+    repeats = f"{config.functions} functions"
+    _draw_budgets(of_function, regrets, label, repeats, out / "function")
     label = "best validation loss"
-    title = f"mean and 95 % interval of {config.seeds} splits of the digits"
-    _draw_budgets(budgets, losses, label, title, out / "digits")
+    repeats = f"{config.seeds} splits of the digits"
+    _draw_budgets(budgets, losses, label, repeats, out / "digits")
     _draw_influence(runs, out / "influence")
     names = ("points", "function", "digits", "influence")
     return [out / f"{name}.png" for name in names]
@@ -107,10 +107,11 @@ def _draw_budgets(
     budgets: list[int],
     found: dict[str, np.ndarray],
     label: str,
-    title: str,
+    repeats: str,
     stem: Path,
 ) -> None:
-    """The best with each budget, by sampler, over the repeats."""
+    """The best with each budget, by sampler: mean and interval over the repeats."""
+    ends = [f"{name} {rows[:, -1].mean():.2g}" for name, rows in found.items()]
     with figure(stem) as (fig, ax):
         for name, rows in found.items():
             band(ax, np.array(budgets), rows, color=_COLORS[name], label=name)
@@ -120,7 +121,7 @@ def _draw_budgets(
         ax.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
         ax.xaxis.set_minor_formatter(NullFormatter())
         plain_log(ax.yaxis)
-        ax.set_title(title)
+        ax.set_title(f"{repeats}, {budgets[-1]} trials:\n{', '.join(ends)}")
         legend_above(fig)
 
 
@@ -139,6 +140,7 @@ def _draw_influence(runs: Sequence[Repeat], stem: Path) -> None:
             ax.plot(values, losses, ".", color=BLUE, alpha=0.5, markersize=5)
             ax.axhline(np.log(10), color=GREY, linestyle="--", label="guessing")
             ax.set(xlabel=name.replace("_", " "), xscale="log", yscale="log")
+            ax.set_title(f"lowest loss at {values[losses.argmin()]:.2g}")
         plain_log(axes[0].yaxis)
         axes[0].set_ylabel("validation loss")
         legend_above(fig)
