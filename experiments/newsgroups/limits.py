@@ -18,6 +18,8 @@ MOST_BYTES = 2**30
 MOST_ROWS = 10**7
 """Of one file."""
 
+_ROWS_AT_A_TIME = 64  # Of a Parquet file that is looked through.
+
 # Places in the tables of Arrow's Message.fbs: 4 + 2 * the number of the field.
 _KIND, _HEADER = 6, 8  # Of a message.
 _DICTIONARY, _BATCH = 2, 3  # Kinds of header.
@@ -25,43 +27,32 @@ _DATA = 6  # Of a dictionary.
 _BUFFERS, _COMPRESSION = 8, 10  # Of a batch.
 
 
-def check_parquet(file: Any, names: list[str], where: str) -> list[str]:
-    """Refuses a Parquet file by what it says of its columns.
+def check_parquet(file: Any, names: list[str], where: str) -> None:
+    """Refuses a Parquet file that is too large, by what it says and by what it holds.
+
+    It is unpacked, a few rows at a time, and nothing of that is kept: no number in the
+    file says how long the texts are that its rows refer to. What columns say of
+    themselves beyond their types is not asked for: pyarrow ends the process where that
+    is damaged.
 
     Args:
       file: a ``pyarrow.parquet.ParquetFile``.
       names: of the columns that will be read.
       where: the file's name, for the message.
 
-    Returns:
-      Those of the columns that hold texts.
-
     Raises:
-      ValueError: if these would be too large, or hold neither texts nor numbers; or
-        if a column's texts are parts of one another (DELTA_BYTE_ARRAY), so that
-        nothing says how large they are.
+      ValueError: if it is, or if a column holds neither texts nor numbers.
     """
-    schema, size = file.schema_arrow, 0
-    texts = [
-        name
-        for name in names
-        if _holds_texts(schema.field(name).type, f"{where}: the column {name}")
-    ]
-    for group in range(file.metadata.num_row_groups):
-        parts = file.metadata.row_group(group)
-        for place in range(parts.num_columns):
-            column = parts.column(place)
-            if column.path_in_schema.split(".")[0] not in names:
-                continue
-            size += column.total_uncompressed_size
-            if "DELTA_BYTE_ARRAY" in column.encodings:
-                raise ValueError(
-                    f"{where}: its column {column.path_in_schema} is encoded as "
-                    "DELTA_BYTE_ARRAY, which does not say how large it is. Write the "
-                    "file again with a dictionary, or plain."
-                )
-    _check(file.metadata.num_rows, size, where)
-    return texts
+    for name in names:
+        kind = file.schema_arrow.field(name).type
+        _holds_texts(kind, f"{where}: the column {name}")
+    groups = range(file.metadata.num_row_groups)
+    said = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+    _check(file.metadata.num_rows, said, where)
+    size = 0
+    for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=names):
+        size += sum(_text_size(column, where) for column in batch.columns)
+        _check(0, size, where)
 
 
 def check_arrow(content: bytes, where: str) -> None:

@@ -182,9 +182,7 @@ def _read_parquet(path: Path) -> NamedPosts:
 
     with parquet.ParquetFile(path) as file:
         names = wanted(file.schema_arrow.names, path.name)
-        texts = check_parquet(file, names, path.name)
-    # As they are in the file: a text that many rows have is there once.
-    with parquet.ParquetFile(path, read_dictionary=texts) as file:
+        check_parquet(file, names, path.name)
         return from_table(file.read(columns=names), path.name)
 
 

@@ -40,12 +40,15 @@ def bombs(folder: Path) -> dict[Path, str]:
     """Writes them; returns what has to be said of each."""
     parquet.write_table(repeated(2000), folder / "repeated.parquet")
     parquet.write_table(nothing(10**8), folder / "rows.parquet")
-    parquet.write_table(
-        pa.table({"text": pa.array(["a" * LONG] * 4), "label": pa.nulls(4)}),
+    same = pa.table({"text": pa.array(["a" * LONG] * 64), "label": pa.nulls(64)})
+    with parquet.ParquetWriter(
         folder / "parts.parquet",
+        same.schema,
         use_dictionary=False,
         column_encoding={"text": "DELTA_BYTE_ARRAY"},
-    )
+    ) as writer:
+        for _ in range(17):
+            writer.write_table(same)
     feather.write_feather(repeated(2000), folder / "repeated.arrow", "uncompressed")
     feather.write_feather(nothing(10**9), folder / "rows.arrow", "uncompressed")
     feather.write_feather(blank(2**30 + 1), folder / "packed.arrow", "lz4")
@@ -58,9 +61,9 @@ def bombs(folder: Path) -> dict[Path, str]:
     return {
         folder / name: due
         for name, due in {
-            "repeated.parquet": "would take 2,097,152,000 bytes",
+            "repeated.parquet": "would take 1,140,850,688 bytes",
             "rows.parquet": "says that it has 100,000,000 rows",
-            "parts.parquet": "DELTA_BYTE_ARRAY",
+            "parts.parquet": "would take 1,140,850,688 bytes",
             "repeated.arrow": "would take 2,097,152,000 bytes",
             "rows.arrow": "says that it has 1,000,000,000 rows",
             "packed.arrow": "would take 1,073,741,",
