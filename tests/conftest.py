@@ -36,7 +36,7 @@ def key():
 
 @pytest.fixture
 def optimized():
-    """Programs are compiled as users have them."""
+    """Programs are compiled with all of XLA's optimizations; sweeps have one less."""
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)

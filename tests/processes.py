@@ -30,6 +30,7 @@ if count > 1:
         )
     )
 
+# After the processes have joined, as JAX wants it.
 import numpy as np  # noqa: E402
 
 import jaxnet  # noqa: E402

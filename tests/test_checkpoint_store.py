@@ -478,7 +478,7 @@ def test_a_folder_that_is_read_only_is_one_error_and_can_be_read(tmp_path):
 def refused(folder, like=TREE):
     """The message with which the last checkpoint is refused, soon."""
     start = time.perf_counter()
-    with pytest.raises(ValueError) as error:  # noqa: PT011
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the caller looks at it
         checkpoint.load(folder, like)
     assert time.perf_counter() - start < 2.0
     return str(error.value)

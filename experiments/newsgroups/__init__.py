@@ -68,7 +68,7 @@ def run(
     *,
     progress: bool = False,
     callbacks: Sequence[Any] = (),
-    long: LongRun = LongRun(),  # noqa: B008
+    long: LongRun = LongRun(),
 ) -> Outcome:
     """Loads, trains and evaluates. Reads no flags and writes no files.
 

@@ -1,8 +1,9 @@
 """What a file may become in memory: a few hundred bytes can stand for gigabytes.
 
 Parquet and Arrow say a text once and refer to it from every row, or pack a text of
-one letter to nothing. So sizes are added up from what a file says of itself, before
-any of it is unpacked; and again before its rows become Python objects.
+one letter to nothing. So sizes are added up before a file is unpacked, by what it
+says of itself and, of Parquet, a few rows at a time; and again before its rows become
+Python objects.
 """
 
 from typing import Any
@@ -71,7 +72,7 @@ def check_arrow(content: bytes, where: str) -> None:
     size = 0
     for message in ipc.MessageReader.open_stream(content):
         if message.body is not None:
-            size += _unpacked_size(bytes(message.metadata), bytes(message.body))
+            size += _unpacked_size(bytes(message.metadata), memoryview(message.body))
             _check(0, size, where)
 
 
@@ -89,7 +90,7 @@ def check_table(table: Any, where: str) -> None:
     _check(table.num_rows, size, where)
 
 
-def _unpacked_size(metadata: bytes, body: bytes) -> int:
+def _unpacked_size(metadata: bytes, body: memoryview) -> int:
     """The bytes that a batch says its buffers have, once they are unpacked."""
     root = encode.Get(UOffsetTFlags.packer_type, metadata, 0)
     message = Table(metadata, root)

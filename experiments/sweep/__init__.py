@@ -88,7 +88,7 @@ def run(
     progress: bool = False,
     callbacks: Sequence[Any] = (),
     say: Callable[[str], None] = _silent,
-    long: LongRun = LongRun(),  # noqa: B008
+    long: LongRun = LongRun(),
 ) -> Outcome:
     """Searches and evaluates. Reads no flags and writes no files.
 

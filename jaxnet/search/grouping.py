@@ -109,6 +109,7 @@ class _Recorded(Named):
         self.read.add(name)
         return super().__getitem__(name)
 
+    # The overloads of dict.get say no more than this does.
     def get(self, name: str, default: Any = None) -> Any:  # pyright: ignore
         self.read.add(name)
         return super().get(name, default)

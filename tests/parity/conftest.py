@@ -1,8 +1,8 @@
-"""What is compared with PyTorch is compiled as users have it."""
+"""What is compared with PyTorch is compiled with all of XLA's optimizations."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def as_users_compile(optimized):
+def with_optimizations(optimized):
     """See `optimized`."""
