@@ -6,7 +6,10 @@ formulas, bytes with what was counted on JAX 0.10.2, where less is better.
 """
 
 import itertools
+import os
 import re
+import subprocess
+import sys
 from typing import NamedTuple
 
 import jax
@@ -117,7 +120,7 @@ def planned():
 
 def test_a_step_of_a_sweep_is_that_of_its_members():
     plan = planned()
-    train, init = map(cost, Running(plan, plan.groups[0]).lowered())
+    train, init = map(cost, Running(plan, plan.groups[0]).lowered({}))
     due = MEMBERS * products((1, UNITS, UNITS, 1), 32, backwards=True)
     # Momentum, tanh and the guard against numbers that are not finite.
     assert due < train.operations < 1.02 * 14.14e6
@@ -163,3 +166,53 @@ def test_a_call_of_a_sweep_reads_curves_and_states_back_and_nothing_else(monkeyp
     # A curve of 32 blocks, and three numbers: of 64 members.
     assert max(read) <= 64 * 4 * running.SEGMENT
     assert sum(read) <= len(calls) * 64 * 4 * (running.SEGMENT + 4)
+
+
+_TWICE = """
+import jax, numpy as np, jaxnet
+from jaxnet import search
+
+compiled = []
+
+def listen(event, **_):
+    compiled.append(event == "/jax/compilation_cache/cache_misses")
+
+jax.monitoring.register_event_listener(listen)
+data = np.zeros((64, 3), np.float32), np.zeros(64, np.int32)
+key = jax.random.key(0)
+
+def build(h):
+    return jaxnet.Task(
+        jaxnet.mlp(h["width"], 2),
+        jaxnet.softmax_cross_entropy,
+        jaxnet.optimizer("adam", h["rate"]),
+    )
+
+run = jaxnet.fit(build, {"width": 4, "rate": 1e-3}, data, data, key=key, epochs=2)
+run.predict(data[0])
+space = {"width": search.choice(4, 8), "rate": search.log_uniform(1e-3, 1e-1)}
+search.sweep(build, space, data, data, key=key, trials=4, epochs=2, progress=False)
+print(sum(compiled))
+"""
+
+
+def test_a_second_run_finds_all_programs_in_the_persistent_cache(tmp_path):
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    first, second = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", _TWICE],
+                env=os.environ | cache,
+                stdout=subprocess.PIPE,
+                check=True,
+                text=True,
+            ).stdout
+        )
+        for _ in range(2)
+    )
+    assert first > 5
+    assert second == 0

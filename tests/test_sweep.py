@@ -134,13 +134,42 @@ def test_one_program_each_is_compiled_and_holds_no_collective(caplog):
     assert (names.count("train_members"), names.count("init_members")) == (1, 1)
 
     group = result.plan.groups[0]
-    lowered = Running(result.plan, group).lowered()
+    lowered = Running(result.plan, group).lowered({})
     text = "".join(program.compile().as_text() for program in lowered)
     assert "while" in text
     collectives = (
         r"(all-(reduce|gather|to-all)|reduce-scatter|collective-\w+)(-start)?\("
     )
     assert not re.search(collectives, text)
+
+
+def test_groups_that_start_alike_have_one_program_for_it(caplog):
+    # As large as constants that printing would shorten.
+    shifts = np.random.default_rng(0).normal(size=(2, 1500)).astype(np.float32)
+
+    def build_shifted(h):
+        task = build({"width": 1500, "dropout": 0.1, **h})
+
+        def init(key, x):
+            params, state = task.model.init(key, x)
+            shift = shifts[h["which"]]
+            return jax.tree.map(
+                lambda a: a + shift[: a.size].reshape(a.shape), params
+            ), state
+
+        model = task.model._replace(init=init)
+        return task._replace(model=model, batch_size=h["batch_size"])
+
+    settings = [
+        {"batch_size": batch_size, "which": which, "learning_rate": 1e-3}
+        for batch_size in (8, 16)
+        for which in (0, 1)
+    ]
+    with counted_compilations(caplog) as names:
+        result = run(build_shifted, settings, epochs=1, chunk=1, devices=1)
+    assert names.count("train_members") == 4
+    assert names.count("init_members") == 2
+    assert_is_its_runs(result)
 
 
 @pytest.mark.usefixtures("optimized")
@@ -506,7 +535,7 @@ def test_ten_thousand_members_take_the_memory_that_was_planned(as_users_have_it)
     assert len(result.members) == 10_000
     assert result.status.count("done") == 10_000
     group = result.plan.groups[0]
-    program = Running(result.plan, group).lowered()[0].compile()
+    program = next(Running(result.plan, group).lowered({})).compile()
     used = program.memory_analysis()
     # Its arguments are the members and the data, which are updated in place.
     states = used.alias_size_in_bytes / group.slots

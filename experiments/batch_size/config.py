@@ -13,6 +13,9 @@ from experiments.common.options import (
 EXAMPLES = 1024
 """Training examples: N, a power of two, so that every batch size divides it."""
 
+CHUNK = 20
+"""As fast as more or fewer for every batch size, and all have one program to start."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -31,7 +34,7 @@ class Config:
     )
     devices: int = option(0, "to train on; 0 for one for each core", at_least=0)
     chunk: int = option(
-        0, "members at a time; 0 for as many as fit", at_least=0, quick=1
+        CHUNK, "members at a time; 0 for as many as fit", at_least=0, quick=1
     )
     seed: int = seed_option()
     seeds: int = seeds_option(10, quick=3)

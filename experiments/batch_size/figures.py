@@ -65,10 +65,10 @@ def _draw_grid(grid: Grid, rule: Rule, stem: Path) -> None:
                 markersize=9,
                 label="lowest, 95 % interval",
             )
-            ticks = range(-8, 3, 2)
+            ticks = range(-6, 3, 2)
             ax.set_xticks(ticks, [f"1/{2**-t}" if t < 0 else f"{2**t}" for t in ticks])
             ax.set_yticks(rows, [str(size) for size in grid.batch_sizes])
-            limits = {"xlim": (-8.5, 2.5), "ylim": (-0.5, rows[-1] + 0.5)}
+            limits = {"xlim": (-7.5, 2.5), "ylim": (-0.5, rows[-1] + 0.5)}
             ax.set(xlabel="learning rate", **limits)
             powers = rule.small[kind].mean(), rule.large[kind].mean()
             ax.set_title(

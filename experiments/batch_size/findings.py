@@ -1,5 +1,7 @@
 """What the lecture says about rates, batches and noise, beside what came out."""
 
+import functools
+
 import jax
 import numpy as np
 from jaxtyping import Array, Float
@@ -11,6 +13,7 @@ from experiments.batch_size.noise import gradient
 from experiments.batch_size.problem import Data, task
 from experiments.batch_size.rule import SMALL, Rule, breaks_at
 from experiments.common.claims import Claim, compared, exact, measured
+from jaxnet.programs import ONCE
 from jaxnet.statistics import Interval, mean_interval, paired_difference
 from jaxnet.types import Params
 
@@ -45,16 +48,21 @@ def ratio(data: Data) -> float:
     """
     rate, size = 0.5, 16
 
-    @jax.jit
-    def steps(x: Array, y: Array) -> tuple[Params, Params]:
-        params, _ = task(rate, size).model.init(jax.random.key(0), x)
+    @functools.partial(jax.jit, compiler_options=ONCE)
+    def steps(params: Params, x: Array, y: Array) -> tuple[Params, Params]:
         of_mean = jax.tree.map(lambda g: rate * g, gradient(params, (x, y)))
         each = jax.lax.map(
             lambda one: gradient(params, jax.tree.map(lambda a: a[None], one)), (x, y)
         )
         return of_mean, jax.tree.map(lambda g: rate / size * g.sum(axis=0), each)
 
-    of_mean, of_sum = jax.device_get(steps(*(a[:size] for a in data.train)))
+    x, y = (a[:size] for a in data.train)
+    init = task(rate, size).model.init
+    shapes, _ = jax.eval_shape(init, jax.random.key(0), x)
+    # Any weights will do, and these are not compiled for.
+    draw = np.random.default_rng(0).normal
+    params = jax.tree.map(lambda a: draw(0.0, 0.1, a.shape).astype(a.dtype), shapes)
+    of_mean, of_sum = jax.device_get(steps(params, x, y))
     apart = jax.tree.map(lambda a, b: np.abs(a - b).max(), of_mean, of_sum)
     return float(max(jax.tree.leaves(apart)))
 

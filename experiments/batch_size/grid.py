@@ -12,7 +12,7 @@ from experiments.batch_size.problem import CLASSES, Data, task
 from jaxnet.schedules import warm_up
 from jaxnet.types import Hypers
 
-RATES: Float[np.ndarray, " rates"] = 2.0 ** np.arange(-8, 3)
+RATES: Float[np.ndarray, " rates"] = 2.0 ** np.arange(-7, 3)
 
 GUESSING = float(np.log(CLASSES))
 """The loss of equal probabilities: what a run that diverged is counted as."""

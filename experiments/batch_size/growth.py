@@ -89,15 +89,13 @@ def run_growth(config: Config, data: Data, *, progress: bool = False) -> Growth:
         rows = swept.runs.curves[name].reshape(len(KINDS), config.seeds, -1)
         return dict(zip(KINDS, rows, strict=True))
 
-    taken = np.zeros(len(swept.members), int)
-    taken[swept.members] = [
-        int(swept.member(i).state.step) for i in range(len(swept.members))
-    ]
+    counts = [np.asarray(group.state.step) for group in swept.runs.stacks]
+    taken = [counts[stack][slot] for stack, slot in swept.runs.place]
     return Growth(
         by_kind("train_loss"),
         by_kind("validation_loss"),
         {name: 1 - rows for name, rows in by_kind("validation_accuracy").items()},
-        dict(zip(KINDS, taken[:: config.seeds].tolist(), strict=True)),
+        dict(zip(KINDS, map(int, taken[:: config.seeds]), strict=True)),
         swept.seconds,
     )
 

@@ -55,14 +55,15 @@ class Noise(NamedTuple):
 def by_example(params: Params, data: Batch) -> Noise:
     """From the gradient of every example: no estimate, but all that there is."""
 
-    def squares(rows: Int[Array, " rows"]) -> Float[Array, " rows"]:
-        one = jax.vmap(lambda row: _squared(gradient(params, take_rows(data, row))))
-        return one(rows[:, None])
+    def sums(rows: Int[Array, " rows"]) -> tuple[Float[Array, ""], Params]:
+        each = jax.vmap(lambda row: gradient(params, take_rows(data, row)))
+        grads = each(rows[:, None])
+        return _squared(grads), jax.tree.map(lambda a: a.sum(axis=0), grads)
 
-    rows = jnp.arange(len(data[1]))
-    each = jax.lax.map(squares, rows.reshape(-1, SMALL)).mean()
-    signal = _squared(gradient(params, data))
-    return Noise(signal, each - signal)
+    count = len(data[1])
+    squares, grads = jax.lax.map(sums, jnp.arange(count).reshape(-1, SMALL))
+    signal = _squared(jax.tree.map(lambda a: a.sum(axis=0) / count, grads))
+    return Noise(signal, squares.sum() / count - signal)
 
 
 def by_batches(params: Params, data: Batch, key: PRNGKey) -> Noise:

@@ -13,7 +13,13 @@ import sys
 from collections.abc import Callable
 
 from experiments.benchmark.case import Case
-from experiments.benchmark.small_nets import BATCH, EXAMPLES, MOMENTUM, RATES, data
+from experiments.benchmark.small_nets_data import (
+    BATCH,
+    EXAMPLES,
+    MOMENTUM,
+    RATES,
+    data,
+)
 from experiments.common.devices import split_cpu
 
 UNITS = 64
@@ -21,11 +27,11 @@ WORK = 4096 * 4
 """Epochs of one member in a measurement, all together."""
 
 
-def members(count: int) -> Callable[[], Callable[[], float]]:
-    """The contestant that trains so many members."""
+def members(count: int, devices: int = 0) -> Callable[[], Callable[[], float]]:
+    """The contestant that trains so many members on so many devices, 0 for all."""
 
     def prepare() -> Callable[[], float]:
-        split_cpu()
+        split_cpu(devices)
         import jax
 
         from jaxnet import search
@@ -40,6 +46,7 @@ def members(count: int) -> Callable[[], Callable[[], float]]:
                 key=jax.random.key(next(calls)),
                 trials=count,
                 epochs=epochs,
+                devices=devices or None,
             )
             steps = count * epochs * (EXAMPLES // BATCH)
             return result.seconds["run"] / steps * 1e6
@@ -101,7 +108,7 @@ def main() -> None:
         epochs=2,
     )
     group = Running(made, made.groups[0])
-    compile_all(group.lowered())
+    compile_all(group.lowered({}))
     before = _peak()
     group.init()
     group.train(2, lambda ids, block, rows: None)

@@ -1,6 +1,7 @@
 """The course of a sweep: all groups of members, from the first epoch to the last."""
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,11 +36,12 @@ class Course:
         self._plan, self._monitor, self._maximize = plan, monitor, maximize
         self._keeper = keeper
         self._groups = [Running(plan, group) for group in plan.groups]
-        lowered = [program for group in self._groups for program in group.lowered()]
-        metrics = sorted(lowered[0].out_info[1])
+        start, inits = time.perf_counter(), {}
+        lowered = (one for group in self._groups for one in group.lowered(inits))
+        first = next(lowered)
+        metrics = sorted(first.out_info[1])
         check_choice("monitor", monitor, metrics)
-        start = time.perf_counter()
-        compile_all(lowered)
+        compile_all(itertools.chain([first], lowered))
         self._seconds = {"compile": time.perf_counter() - start, "run": 0.0}
         shape = (plan.members, plan.epochs // plan.every)
         self._curves = {name: np.full(shape, np.nan, np.float32) for name in metrics}

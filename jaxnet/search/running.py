@@ -1,7 +1,8 @@
 """A group of members on its way: what is on the devices, and which member is where."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -65,9 +66,15 @@ class Running:
             self._stacked,
         )
         self._key = put(plan.key, self._same)
+        self._init = planned.group.program, planned.layout
 
-    def lowered(self) -> list[Any]:
-        """Its programs, traced but not compiled."""
+    def lowered(self, inits: dict[Any, Any]) -> Iterator[Any]:
+        """Its programs, each traced when it is asked for, and not compiled.
+
+        Args:
+          inits: what makes first states, by what it does. Groups that start alike, as
+            those of several batch sizes may, have it in common.
+        """
         program, layout = self._planned.group.program, self._planned.layout
         start = (*self._start, self._key, self._plan.data.train)
         init = init_members.lower(program, layout, *start)
@@ -77,14 +84,17 @@ class Running:
         )
         numbers = [self._number(0)] * 3
         rest = (layout, members, self._plan.data, self._key, *numbers)
-        sizes = {program.at(first) for first, _ in program.stages}
-        return [*(train_members.lower(one, *rest) for one in sizes), init]
+        for one in {program.at(first) for first, _ in program.stages}:
+            yield train_members.lower(one, *rest)
+        own, does = self._init, (init.as_text(), init.in_tree)
+        self._init = inits.setdefault(does, own)
+        if self._init is own:
+            yield init
 
     def init(self) -> None:
         """Makes the members' first states."""
-        planned = self._planned
         start = (*self._start, self._key, self._plan.data.train)
-        members = init_members(planned.group.program, planned.layout, *start)
+        members = init_members(*self._init, *start)
         active = put(self.order >= 0, self._stacked)
         self.members = replace(members, active=active)
 
@@ -226,7 +236,11 @@ class Running:
         return put(np.int32(value), self._same)
 
 
-def compile_all(lowered: list[Any]) -> None:
-    """Compiles programs, as many at a time as there are cores; JAX keeps them."""
-    with ThreadPoolExecutor() as pool:
+def compile_all(lowered: Iterable[Any]) -> None:
+    """Compiles programs, as many at a time as there are cores; JAX keeps them.
+
+    Args:
+      lowered: may trace each when it is asked for, while others are compiled.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda program: program.compile(), lowered))
