@@ -1,5 +1,6 @@
 """What a net sees of a post: tokens, LSA, word vectors, bags, and their files."""
 
+import re
 import shutil
 import struct
 
@@ -55,6 +56,11 @@ def test_pairs_and_pieces_come_as_often_as_in_the_text():
     assert words_and_pairs("A b a b").count("a b") == 2
     assert pieces("cat cats c").count("<cat") == 2
     assert "<c>" in pieces("C")
+
+
+@hypothesis.given(st.text() | st.text(st.characters(max_codepoint=127)))
+def test_words_are_the_runs_of_letters_digits_and_underscores(text):
+    assert words(text) == re.findall(r"\w+", text.lower())
 
 
 @hypothesis.given(st.text(max_size=40))

@@ -25,6 +25,7 @@ from experiments.benchmark import (
     scaling,
     search,
     small_nets,
+    spreading,
     startup,
 )
 from experiments.benchmark.case import Case
@@ -45,6 +46,7 @@ MODULES: dict[str, ModuleType] = {
     "newsgroups": newsgroups,
     "small_nets": small_nets,
     "scaling": scaling,
+    "spreading": spreading,
 }
 CASES: dict[str, Case] = {
     name: case for module in MODULES.values() for name, case in module.CASES.items()
@@ -65,6 +67,7 @@ class Config:
         "newsgroups",
         "small_nets",
         "scaling",
+        "spreading",
     ] = option("all", "which cases to run")
     corpus: str | None = option(None, "the posts for newsgroups, a folder")
     repeats: int = option(9, "turns of each contestant, at most", quick=3, at_least=1)

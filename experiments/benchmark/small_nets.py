@@ -16,32 +16,31 @@ import itertools
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from experiments.benchmark.case import PRODUCTS, Case
-from experiments.benchmark.turns import start
-from experiments.common.devices import cores, split_cpu
+from experiments.benchmark.small_nets_data import (
+    BATCH,
+    EPOCHS,
+    MEMBERS,
+    MOMENTUM,
+    RATES,
+    data,
+    per_thousand,
+)
+from experiments.benchmark.small_nets_peers import (
+    one_piece,
+    torch_func,
+    torch_loop,
+    two_torch_loops,
+)
+from experiments.common.devices import split_cpu
 
-MEMBERS = {16: 256, 64: 256, 256: 32}
-"""How many members, by H."""
+CHUNKS = {16: 32, 64: 6, 256: 1}
+"""How many members at a time `jaxnet.sweep` takes on a CPU, by H."""
 
-EXAMPLES, BATCH, EPOCHS, MOMENTUM = 1024, 32, 20, 0.9
-STEPS = EXAMPLES // BATCH
-RATES = (1e-3, 1e-2)
-"""Between which learning rates are: no member diverges, which would spare its work."""
+LIMITS = {64: 1 / 0.5, 256: 1 / 0.75}
+"""The largest ratio to large products with as many operations, by H."""
 
 Measure = Callable[[], float]
-
-
-def data() -> tuple[np.ndarray, np.ndarray]:
-    """Inputs x and targets sin(pi x), (1024, 1) each."""
-    x = np.linspace(-1.0, 1.0, EXAMPLES, dtype=np.float32)[:, None]
-    return x, np.sin(np.pi * x)
-
-
-def rates(count: int) -> np.ndarray:
-    """A learning rate for each member, evenly on a log scale, (members,)."""
-    return np.geomspace(*RATES, count, dtype=np.float32)
 
 
 def sweep(units: int, phase: str) -> Measure:
@@ -78,159 +77,62 @@ def sweep(units: int, phase: str) -> Measure:
         seconds = time.perf_counter() - start
         assert set(result.status) == {"done"}, "members that stop cost nothing"
         seconds = result.seconds["run"] if phase == "run" else seconds
-        return _per_thousand(seconds, MEMBERS[units], EPOCHS)
+        return per_thousand(seconds, MEMBERS[units], EPOCHS)
 
     return measure
 
 
-def one_piece(units: int) -> Measure:
-    """JAX alone, written by hand: all members in one ``vmap`` on one device."""
+def own_products(units: int) -> Measure:
+    """The members' matrix products alone, of their own shapes, forwards and backwards.
+
+    As `jaxnet.sweep` does it, some members at a time on a device for each core, as many
+    as that says; but nothing else is done: what is left of the limit for products that
+    are so small.
+    """
+    split_cpu()
     import jax
     import jax.numpy as jnp
+    from jax.sharding import PartitionSpec
 
-    x, y = map(jnp.asarray, data())
-    members, epochs = MEMBERS[units], 4
+    from jaxnet.devices import AXIS, devices_of, mesh_of
 
-    def init(key):
-        params = []
-        for fan_in, fan_out in itertools.pairwise((1, units, units, 1)):
-            key, layer_key = jax.random.split(key)
-            kernel = jax.random.normal(layer_key, (fan_in, fan_out))
-            params.append((kernel * jnp.sqrt(2 / fan_in), jnp.zeros(fan_out)))
-        return params
-
-    def loss_fn(params, x, y):
-        for w, b in params[:-1]:
-            x = jnp.tanh(x @ w + b)
-        w, b = params[-1]
-        return jnp.mean((x @ w + b - y) ** 2)
+    mesh = mesh_of(devices_of(None))
+    chunk, steps = CHUNKS[units], 200
+    widths = (1, units, units, 1)
 
     @jax.jit
-    @functools.partial(jax.vmap, in_axes=(0, 0, None, None))
-    def run(key, rate, x, y):
-        init_key, key = jax.random.split(key)
-        params = init(init_key)
-        velocity = jax.tree.map(jnp.zeros_like, params)
+    @functools.partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=PartitionSpec(AXIS),
+        out_specs=PartitionSpec(AXIS),
+        check_vma=False,
+    )
+    def run(kernels):
+        def step(kernels, _):
+            a = [jnp.ones((chunk, BATCH, 1))]
+            for kernel in kernels:
+                a.append(a[-1] @ kernel)
+            gradient, new = a[-1], []
+            for kernel, before in zip(kernels[::-1], a[-2::-1], strict=True):
+                new.append(before.mT @ gradient)
+                gradient = gradient @ kernel.mT
+            # Used, and of a size that stays.
+            return [
+                jnp.clip(kernel + one, -0.1, 0.1)
+                for kernel, one in zip(kernels, new[::-1], strict=True)
+            ], None
 
-        def step(carry, rows):
-            params, velocity = carry
-            loss, grads = jax.value_and_grad(loss_fn)(params, x[rows], y[rows])
-            velocity = jax.tree.map(lambda v, g: MOMENTUM * v + g, velocity, grads)
-            params = jax.tree.map(lambda p, v: p - rate * v, params, velocity)
-            return (params, velocity), loss
+        return jax.lax.scan(step, kernels, length=steps)[0]
 
-        def epoch(carry, key):
-            order = jax.random.permutation(key, EXAMPLES).reshape(STEPS, BATCH)
-            carry, losses = jax.lax.scan(step, carry, order)
-            return carry, losses.mean()
-
-        keys = jax.random.split(key, epochs)
-        return jax.lax.scan(epoch, (params, velocity), keys)
-
-    calls = itertools.count()
-
-    def measure() -> float:
-        keys = jax.random.split(jax.random.key(next(calls)), members)
-        start = time.perf_counter()
-        _, losses = run(keys, jnp.asarray(rates(members)), x, y)
-        np.asarray(losses)
-        return _per_thousand(time.perf_counter() - start, members, epochs)
-
-    return measure
-
-
-def torch_func(units: int) -> Measure:
-    """torch.func's model ensembling; the better of 64 and 256 members at a time."""
-    import torch
-    from torch.func import functional_call, grad_and_value, stack_module_state, vmap
-
-    x, y = map(torch.from_numpy, data())
-    sizes = sorted({min(size, MEMBERS[units]) for size in (64, 256)})
-    epochs = 1
-
-    def train(members: int) -> list:
-        models = [_module(units) for _ in range(members)]
-        params, buffers = stack_module_state(models)
-        params = {name: value.detach() for name, value in params.items()}
-        velocity = {name: torch.zeros_like(value) for name, value in params.items()}
-        base = models[0].to("meta")
-        member_rates = torch.from_numpy(rates(members))
-
-        def loss_fn(params, buffers, x, y):
-            outputs = functional_call(base, (params, buffers), (x,))
-            return torch.nn.functional.mse_loss(outputs, y)
-
-        step = vmap(grad_and_value(loss_fn))
-        curves = []
-        for _ in range(epochs):
-            order = torch.rand(members, EXAMPLES).argsort(dim=1)
-            total = torch.zeros(members)
-            for rows in order.split(BATCH, dim=1):
-                grads, loss = step(params, buffers, x[rows], y[rows])
-                for name, value in params.items():
-                    velocity[name].mul_(MOMENTUM).add_(grads[name])
-                    rate = member_rates.view(-1, *[1] * (value.ndim - 1))
-                    value.sub_(rate * velocity[name])
-                total += loss
-            curves.append((total / STEPS).tolist())
-        return curves
+    shapes = itertools.pairwise(widths)
+    count = chunk * mesh.size
+    kernels = [jnp.full((count, *shape), 0.01) for shape in shapes]
 
     def measure() -> float:
-        times = []
-        for members in sizes:
-            start = time.perf_counter()
-            train(members)
-            times.append(_per_thousand(time.perf_counter() - start, members, epochs))
-        return min(times)
-
-    return measure
-
-
-def torch_loop(units: int) -> Measure:
-    """PyTorch, one member after the other."""
-    import torch
-
-    x, y = map(torch.from_numpy, data())
-    members, epochs = 2, 10
-
-    def train(rate: float) -> list[float]:
-        model = _module(units)
-        criterion = torch.nn.MSELoss()
-        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-        curve = []
-        for _ in range(epochs):
-            total = 0.0
-            for rows in torch.randperm(EXAMPLES).split(BATCH):
-                optimizer.zero_grad()
-                loss = criterion(model(x[rows]), y[rows])
-                loss.backward()
-                optimizer.step()
-                total += loss.item()
-            curve.append(total / STEPS)
-        return curve
-
-    def measure() -> float:
-        start = time.perf_counter()
-        for rate in rates(members).tolist():
-            train(rate)
-        return _per_thousand(time.perf_counter() - start, members, epochs)
-
-    return measure
-
-
-def two_torch_loops(units: int) -> Measure:
-    """The same in two processes, each with half of the members and of the cores."""
-    threads = str(max(1, cores() // 2))
-    workers = [
-        start(f"small_nets_{units}", "PyTorch", OMP_NUM_THREADS=threads)
-        for _ in range(2)
-    ]
-
-    def measure() -> float:
-        for worker in workers:
-            worker.go()
-        # Each took this long for its steps, and both were at it.
-        return sum(worker.answer().value for worker in workers) / 4
+        begin = time.perf_counter()
+        jax.block_until_ready(run(kernels))
+        return 1000 * (time.perf_counter() - begin) / (count * steps)
 
     return measure
 
@@ -259,22 +161,6 @@ def products(units: int) -> Measure:
     return measure
 
 
-def _module(units: int):
-    from torch import nn
-
-    return nn.Sequential(
-        nn.Linear(1, units),
-        nn.Tanh(),
-        nn.Linear(units, units),
-        nn.Tanh(),
-        nn.Linear(units, 1),
-    )
-
-
-def _per_thousand(seconds: float, members: int, epochs: int) -> float:
-    return 1000 * seconds / (members * epochs * STEPS)
-
-
 def _case(units: int) -> Case:
     return Case(
         unit="seconds per 1,000 steps",
@@ -285,6 +171,7 @@ def _case(units: int) -> Case:
             "torch.func": functools.partial(torch_func, units),
             "PyTorch": functools.partial(torch_loop, units),
             "PyTorch, two processes": functools.partial(two_torch_loops, units),
+            "its own products alone": functools.partial(own_products, units),
             PRODUCTS: functools.partial(products, units),
         },
         # With 256 units the loop of PyTorch computes for most of its time.
@@ -293,6 +180,7 @@ def _case(units: int) -> Case:
             "torch.func": 1 / 2,
             "PyTorch": 1 / 9 if units == 256 else 1 / 50,
             "PyTorch, two processes": 1 / 5 if units == 256 else 1 / 25,
+            **({PRODUCTS: LIMITS[units]} if units in LIMITS else {}),
         },
     )
 

@@ -14,6 +14,7 @@ and its accuracy says nothing about the real one.
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from experiments.newsgroups.saving import save
 from experiments.newsgroups.tables import Judged, judge, print_groups
 from experiments.newsgroups.training import (
     Run,
+    compile_ahead,
     train_best_models,
     train_nets,
 )
@@ -88,10 +90,19 @@ def run(
         with phase(seconds, "train"):
             runs = train_best_models(config, parts, progress=progress)
     else:
-        prepared = vectorize(config, parts, seconds)
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(compile_ahead, config, parts)
+            features, data = vectorize(config, parts, seconds)
+        ahead.result()
         with phase(seconds, "train"):
             runs = train_nets(
-                config, groups, prepared, long, progress=progress, callbacks=callbacks
+                config,
+                groups,
+                features,
+                data,
+                long,
+                progress=progress,
+                callbacks=callbacks,
             )
     judged = judge(parts.test.labels, runs[0].predicted, groups)
     metrics = summarize([run.metrics for run in runs])

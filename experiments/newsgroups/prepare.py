@@ -35,17 +35,15 @@ class Parts(NamedTuple):
     described: dict[str, Any]
 
 
-class Prepared(NamedTuple):
+class Data(NamedTuple):
     """The parts as vectors and groups.
 
     Attributes:
-      features: what turns posts into vectors, fitted on the part ``train`` alone.
       train: (posts, features) and (posts,).
       validation: likewise.
       test: likewise.
     """
 
-    features: LsaFeatures | VectorFeatures
     train: Vectors
     validation: Vectors
     test: Vectors
@@ -93,13 +91,18 @@ def load_parts(config: Config, seconds: dict[str, float]) -> Parts:
     return Parts(corpus, train, validation, corpus.test, described)
 
 
-def vectorize(config: Config, parts: Parts, seconds: dict[str, float]) -> Prepared:
+def vectorize(
+    config: Config, parts: Parts, seconds: dict[str, float]
+) -> tuple[LsaFeatures | VectorFeatures, Data]:
     """Fits the features and turns all posts into vectors.
 
     Args:
       config: which features.
       parts: the posts.
       seconds: gets the time of the phase "features".
+
+    Returns:
+      What turns posts into vectors, fitted on the part ``train`` alone, and the data.
 
     Raises:
       ValueError: if a file of word vectors cannot be used.
@@ -114,11 +117,8 @@ def vectorize(config: Config, parts: Parts, seconds: dict[str, float]) -> Prepar
         def vectors(posts: Posts, x: np.ndarray) -> Vectors:
             return jnp.asarray(x), jnp.asarray(posts.labels)
 
-        return Prepared(
-            features,
-            vectors(parts.train, x),
-            *(
-                vectors(posts, features.transform(posts.texts))
-                for posts in (parts.validation, parts.test)
-            ),
+        rest = (
+            vectors(posts, features.transform(posts.texts))
+            for posts in (parts.validation, parts.test)
         )
+        return features, Data(vectors(parts.train, x), *rest)

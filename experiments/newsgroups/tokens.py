@@ -25,6 +25,7 @@ FIELDS = (
 WORD = re.compile(r"\w+")
 """A word, as it is written."""
 
+_SPACED = "".join(c if WORD.match(c) else " " for c in map(chr, range(128)))
 _FIELD = re.compile(rf"^({'|'.join(FIELDS)}):(.*)$", re.MULTILINE)
 _PIECE = 4
 
@@ -35,7 +36,10 @@ def words(text: str) -> list[str]:
     >>> words("Re: X11, C++")
     ['re', 'x11', 'c']
     """
-    return WORD.findall(text.lower())
+    text = text.lower()
+    if text.isascii():  # As most posts are: the same in half of the time.
+        return text.translate(_SPACED).split()
+    return WORD.findall(text)
 
 
 def words_and_fields(text: str) -> list[str]:

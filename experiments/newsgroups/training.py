@@ -5,9 +5,11 @@ other: they share one compiled program, and vmapping them would be no faster.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxnet
@@ -16,9 +18,12 @@ from experiments.common.long_runs import LongRun
 from experiments.newsgroups.best import train_best
 from experiments.newsgroups.comparisons import variants
 from experiments.newsgroups.config import Config
+from experiments.newsgroups.corpus import Posts
+from experiments.newsgroups.features import DIMENSIONS, LsaFeatures
 from experiments.newsgroups.models import build
-from experiments.newsgroups.prepare import Parts, Prepared, Vectors
+from experiments.newsgroups.prepare import Data, Parts, Vectors
 from experiments.newsgroups.saving import BestClassifier, Classifier, NetClassifier
+from experiments.newsgroups.vectors import VectorFeatures
 
 
 class Run(NamedTuple):
@@ -37,10 +42,32 @@ class Run(NamedTuple):
     history: Mapping[str, np.ndarray] | None
 
 
+def compile_ahead(config: Config, parts: Parts) -> None:
+    """Compiles what `train_nets` will run, as features are made on another core.
+
+    For that it trains each net for an epoch on zeros. Features of other dimensions
+    than these are compiled for when they are there.
+    """
+    if jax.process_count() > 1:
+        return  # All processes have to talk to each other in the same order.
+    dimensions = min(DIMENSIONS, len(parts.train.labels))
+
+    def blank(posts: Posts) -> Vectors:
+        labels = jnp.zeros(len(posts.labels), jnp.int32)
+        return jnp.zeros((len(labels), dimensions)), labels
+
+    data = Data(*map(blank, (parts.train, parts.validation, parts.test)))
+    h = _hypers(config, len(parts.corpus.groups), len(parts.train.labels))
+    for changes in variants(config).values():
+        once = replace(config, epochs=1)
+        _judged(_fit(once, data, h | changes, config.seed, (), {}), data)
+
+
 def train_nets(
     config: Config,
     groups: tuple[str, ...],
-    prepared: Prepared,
+    features: LsaFeatures | VectorFeatures,
+    data: Data,
     long: LongRun,
     *,
     progress: bool,
@@ -48,7 +75,7 @@ def train_nets(
 ) -> list[Run]:
     """Trains a net for each seed, and those of a comparison beside it."""
     runs = []
-    h = _hypers(config, len(groups), len(prepared.train[1]))
+    h = _hypers(config, len(groups), len(data.train[1]))
     nets = variants(config)
     reported = next(iter(nets))
     for seed in track(_seeds(config), "seeds", show=progress):
@@ -56,21 +83,19 @@ def train_nets(
         for name, changes in nets.items():
             watched = callbacks if not runs and name == reported else ()
             saving = long.saving(f"seed_{seed}_{name}")
-            fits[name] = _fit(config, prepared, h | changes, seed, watched, saving)
+            fits[name] = _fit(config, data, h | changes, seed, watched, saving)
         fitted = fits[reported]
-        predicted = _predict(fitted, prepared.test)
+        predicted, right = _judged(fitted, data)
         metrics = {
-            "test_accuracy": float(np.mean(predicted == prepared.test[1])),
-            "train_accuracy": _accuracy(fitted, prepared.train),
+            **{f"{part}_accuracy": share for part, share in right.items()},
             # As it was during the last epoch: with dropout, and changing weights.
             "running_train_accuracy": float(fitted.history["train_accuracy"][-1]),
-            "validation_accuracy": _accuracy(fitted, prepared.validation),
             "train_loss": float(fitted.history["train_loss"][-1]),
         }
         for name, fit in fits.items() if len(fits) > 1 else ():
-            metrics[f"test_accuracy_{name}"] = _accuracy(fit, prepared.test)
+            metrics[f"test_accuracy_{name}"] = _judged(fit, data)[1]["test"]
         classifier = NetClassifier(
-            groups, fitted.hypers, config.features, prepared.features, fitted.params
+            groups, fitted.hypers, config.features, features, fitted.params
         )
         runs.append(Run(classifier, metrics, predicted, fitted.history))
     return runs
@@ -99,12 +124,16 @@ def train_best_models(config: Config, parts: Parts, *, progress: bool) -> list[R
     return runs
 
 
-def _predict(fitted: jaxnet.Fit, data: Vectors) -> np.ndarray:
-    return np.asarray(fitted.predict(data[0])).argmax(axis=-1)
+def _judged(fitted: jaxnet.Fit, data: Data) -> tuple[np.ndarray, dict[str, float]]:
+    """The groups of the test posts as a net sees them, and the accuracy on each part.
 
-
-def _accuracy(fitted: jaxnet.Fit, data: Vectors) -> float:
-    return float(np.mean(_predict(fitted, data) == data[1]))
+    All parts are one batch, so that one program is compiled for them.
+    """
+    x, labels = (np.concatenate(arrays) for arrays in zip(*data, strict=True))
+    found = np.asarray(fitted.predict(x)).argmax(axis=-1)
+    ends = np.cumsum([len(labels) for _, labels in data])[:-1]
+    right = map(np.mean, np.split(found == labels, ends))
+    return found[ends[-1] :], dict(zip(Data._fields, map(float, right), strict=True))
 
 
 def _seeds(config: Config) -> range:
@@ -127,7 +156,7 @@ def _hypers(config: Config, classes: int, posts: int) -> dict[str, Any]:
 
 def _fit(
     config: Config,
-    prepared: Prepared,
+    data: Data,
     h: dict[str, Any],
     seed: int,
     callbacks: Sequence[Any],
@@ -136,8 +165,8 @@ def _fit(
     return jaxnet.fit(
         build,
         h,
-        prepared.train,
-        prepared.validation,
+        data.train,
+        data.validation,
         key=jax.random.key(seed),
         epochs=config.epochs,
         callbacks=callbacks,

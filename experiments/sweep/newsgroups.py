@@ -27,8 +27,8 @@ def load(seed: int, corpus: str, seconds: dict[str, float]) -> Problem:
     """
     config = Corpus(corpus=corpus, validation_fraction=VALIDATION, seed=seed)
     parts = load_parts(config, seconds)
-    prepared = vectorize(config, parts, seconds)
-    posts, classes = len(prepared.train[1]), len(parts.corpus.groups)
+    _, data = vectorize(config, parts, seconds)
+    posts, classes = len(data.train[1]), len(parts.corpus.groups)
     largest = float(np.bincount(parts.test.labels).max() / len(parts.test.labels))
     return Problem(
         build=build,
@@ -42,9 +42,9 @@ def load(seed: int, corpus: str, seconds: dict[str, float]) -> Problem:
             "weight_decay": log_uniform(1e-5, 1.0),
             "dropout": uniform(0.0, 0.8),
         },
-        train=prepared.train,
-        validation=prepared.validation,
-        test=prepared.test,
+        train=data.train,
+        validation=data.validation,
+        test=data.test,
         metric="accuracy",
         maximize=True,
         epochs=config.epochs,

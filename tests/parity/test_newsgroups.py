@@ -55,7 +55,7 @@ def parts(config):
 @pytest.fixture(scope="module")
 def ours(config, parts):
     """Our features and labels."""
-    return vectorize(config, parts, {})
+    return vectorize(config, parts, {})[1]
 
 
 @pytest.fixture(scope="module")
