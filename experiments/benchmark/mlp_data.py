@@ -1,5 +1,7 @@
 """What the contestants of `mlp_epoch` train: lecture 003's network, and its data."""
 
+import itertools
+
 import numpy as np
 
 INPUTS, SIZES, CLASSES = 300, (2048, 256, 20), 20
@@ -22,5 +24,15 @@ def flops() -> float:
     for all layers but the first backwards for the inputs.
     """
     widths = (INPUTS, *SIZES)
-    weights = [a * b for a, b in zip(widths, SIZES, strict=False)]
+    weights = [a * b for a, b in itertools.pairwise(widths)]
     return 2.0 * EXAMPLES * (3 * sum(weights) - weights[0])
+
+
+def adam_bytes() -> float:
+    """What Adam reads and writes in an epoch, at least.
+
+    For each weight and step it reads the gradient, and reads and writes the weight and
+    two moments: 7 numbers of 4 bytes.
+    """
+    weights = sum(a * b + b for a, b in itertools.pairwise((INPUTS, *SIZES)))
+    return 7.0 * 4 * weights * (EXAMPLES // BATCH)

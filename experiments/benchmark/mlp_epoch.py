@@ -23,7 +23,13 @@ from experiments.benchmark.mlp_data import (
     SIZES,
     data,
 )
-from experiments.benchmark.mlp_libraries import keras, linen, products
+from experiments.benchmark.mlp_libraries import (
+    keras,
+    linen,
+    own_products,
+    own_products_and_copies,
+    products,
+)
 
 
 def ours() -> Callable[[], float]:
@@ -174,6 +180,8 @@ CASES = {
             "Keras 3 on JAX": keras,
             "PyTorch": pytorch,
             "PyTorch, lecture 003": pytorch_loader,
+            "its own products alone": own_products,
+            "and Adam's bytes copied": own_products_and_copies,
             PRODUCTS: products,
         },
         targets={

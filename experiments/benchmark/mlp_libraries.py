@@ -1,8 +1,10 @@
 """Contestants of `mlp_epoch` that train with other libraries for JAX, and its limit."""
 
+import itertools
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ from experiments.benchmark.mlp_data import (
     INPUTS,
     RATE,
     SIZES,
+    adam_bytes,
     data,
     flops,
 )
+from experiments.common.devices import cores
 
 
 def keras() -> Callable[[], float]:
@@ -119,5 +123,61 @@ def products() -> Callable[[], float]:
             multiply(matrix, matrix).block_until_ready()
         rate = repeats * 2 * size**3 / (time.perf_counter() - start)
         return flops() / rate
+
+    return measure
+
+
+def own_products() -> Callable[[], float]:
+    """The matrix products of an epoch, of their own shapes, and nothing else."""
+    import jax
+    import jax.numpy as jnp
+
+    shapes = itertools.pairwise((INPUTS, *SIZES))
+    kernels = [jnp.full(shape, 0.01) for shape in shapes]
+    x = jnp.ones((BATCH, INPUTS))
+
+    @jax.jit
+    def step(kernels, x):
+        outputs = [x]
+        for kernel in kernels:
+            outputs.append(outputs[-1] @ kernel)
+        upstream, gradients = outputs[-1], []
+        for i in reversed(range(len(kernels))):
+            gradients.append(outputs[i].T @ upstream)
+            if i:
+                upstream = upstream @ kernels[i].T
+        return gradients
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for _ in range(EXAMPLES // BATCH):
+            jax.block_until_ready(step(kernels, x))
+        return time.perf_counter() - start
+
+    return measure
+
+
+def own_products_and_copies() -> Callable[[], float]:
+    """As `own_products`, and then copies of as many bytes as Adam reads and writes.
+
+    Arrays have the size of the weights, and all cores copy.
+    """
+    multiply, pool = own_products(), ThreadPoolExecutor(cores())
+    # A part of 4.6 MB for each core.
+    repeats, shape = 50, (1_150_000 // cores(),)
+    pairs = [
+        (np.ones(shape, np.float32), np.ones(shape, np.float32)) for _ in range(cores())
+    ]
+
+    def copy(pair: tuple[np.ndarray, np.ndarray]) -> int:
+        for _ in range(repeats):
+            np.copyto(*pair)
+        return 2 * repeats * pair[0].nbytes
+
+    def measure() -> float:
+        start = time.perf_counter()
+        moved = sum(pool.map(copy, pairs))
+        rate = moved / (time.perf_counter() - start)
+        return multiply() + adam_bytes() / rate
 
     return measure

@@ -57,6 +57,6 @@ CASES = {
             "one device": members(MEMBERS, devices=1),
             "two processes": two_processes,
         },
-        targets={"one device": 1 / 1.8, "two processes": 1.1},
+        targets={"one device": 1 / 1.8},
     )
 }
