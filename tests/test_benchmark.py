@@ -134,6 +134,11 @@ def test_contestants_take_turns_and_their_processes_end(monkeypatch):
     assert [one.process.returncode for one in started] == [0]
 
 
+def test_a_gpu_that_is_not_there_is_missed_before_anything_runs():
+    with pytest.raises(ValueError, match="device='gpu': JAX finds none .*'nothing'"):
+        benchmark._check_gpu({"JAX_PLATFORMS": "nothing"})
+
+
 def test_a_contestant_that_fails_is_named(capfd):
     with pytest.raises(RuntimeError, match="'nobody' ended with status 1"):
         turns.take_turns("newsgroups_memory", ["nobody"], 1)

@@ -12,6 +12,9 @@ with train.parquet and test.parquet; without it all other cases run.
 """
 
 import importlib.metadata
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +31,7 @@ from experiments.benchmark import (
     spreading,
     startup,
 )
-from experiments.benchmark.case import Case
+from experiments.benchmark.case import PLATFORMS, Case
 from experiments.benchmark.comparing import Turns, checks_of, compare, record
 from experiments.benchmark.tables import table
 from experiments.benchmark.turns import take_turns
@@ -69,6 +72,7 @@ class Config:
         "scaling",
         "spreading",
     ] = option("all", "which cases to run")
+    device: Literal["cpu", "gpu"] = option("cpu", "what contestants train on")
     corpus: str | None = option(None, "the posts for newsgroups, a folder")
     repeats: int = option(9, "turns of each contestant, at most", quick=3, at_least=1)
 
@@ -94,7 +98,13 @@ def run(config: Config) -> Outcome:
     """Runs the cases and compares the first contestant of each with the others."""
     checks, seconds, found, tables = [], {}, {}, {}
     metrics: dict[str, Any] = {}
-    environment = {} if config.corpus is None else {newsgroups.CORPUS: config.corpus}
+    environment = {PLATFORMS: config.device}
+    if config.device == "gpu":
+        # All contestants' processes are there at once, and share its memory.
+        environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        _check_gpu(environment)
+    if config.corpus is not None:
+        environment[newsgroups.CORPUS] = config.corpus
     for name, case in config.cases.items():
         with phase(seconds, name):
             turns = take_turns(
@@ -120,9 +130,33 @@ def run(config: Config) -> Outcome:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     config, options = parse("benchmark", __doc__, Config, argv)
-    outcome = run(config)
+    try:
+        outcome = run(config)
+    except ValueError as error:  # There is no GPU.
+        print(f"python -m experiments.benchmark: error: {error}", file=sys.stderr)
+        return 2
     print(*outcome.metrics["tables"].values(), "", sep="\n\n")
     return finish(config, options, outcome)
+
+
+def _check_gpu(environment: dict[str, str]) -> None:
+    """Looks for a GPU in a process of its own, which leaves its memory alone.
+
+    Raises:
+      ValueError: if JAX finds none.
+    """
+    found = subprocess.run(
+        [sys.executable, "-c", "import jax; jax.devices()"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    if found.returncode:
+        last = found.stderr.strip().splitlines()[-1]
+        raise ValueError(
+            f"device='gpu': JAX finds none ({last}). Install JAX for it, such as "
+            "jax[cuda13], or use --device cpu."
+        )
 
 
 def _version(package: str) -> str:

@@ -1,11 +1,24 @@
 """A case: contestants that do the same work, and what we expect of ours."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 PRODUCTS = "matrix products alone"
 """The contestant that has the machine's limit for computing, where a case has it."""
+
+
+PLATFORMS = "JAX_PLATFORMS"
+"""The environment variable that says what contestants train on, "cpu" or "gpu"."""
+
+
+def torch_device() -> str:
+    """Where PyTorch trains: on a GPU if JAX does, and PyTorch was built for it."""
+    import torch
+
+    wanted = os.environ.get(PLATFORMS) == "gpu"
+    return "cuda" if wanted and torch.cuda.is_available() else "cpu"
 
 
 class Turn(NamedTuple):

@@ -8,6 +8,7 @@ did not have. No other module of the project is imported but jaxnet for its own 
 
 import itertools
 import math
+import os
 import sys
 
 INPUTS, SIZES, BATCH, RATE = 300, (2048, 256, 20), 512, 1e-3
@@ -70,8 +71,10 @@ def pytorch() -> float:
     layers = []
     for fan_in, fan_out in itertools.pairwise((INPUTS, *SIZES)):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
-    x, y = map(torch.from_numpy, _data())
+    wanted = os.environ.get("JAX_PLATFORMS") == "gpu"
+    device = "cuda" if wanted and torch.cuda.is_available() else "cpu"
+    model = nn.Sequential(*layers[:-1]).to(device)
+    x, y = (torch.from_numpy(a).to(device) for a in _data())
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     loss = nn.CrossEntropyLoss()(model(x), y.long())
     loss.backward()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.benchmark.case import PRODUCTS, Case
+from experiments.benchmark.case import PRODUCTS, Case, torch_device
 from experiments.benchmark.mlp_data import (
     BATCH,
     CLASSES,
@@ -113,10 +113,11 @@ def pytorch() -> Callable[[], float]:
     """The lecture's loop over batches indexed with a permutation: PyTorch's best."""
     import torch
 
-    x, y = _tensors()
+    device = torch_device()
+    x, y = (a.to(device) for a in _tensors())
 
     def batches():
-        for rows in torch.randperm(EXAMPLES).split(BATCH):
+        for rows in torch.randperm(EXAMPLES, device=device).split(BATCH):
             yield x[rows], y[rows]
 
     return _pytorch_loop(batches)
@@ -150,8 +151,8 @@ def _pytorch_loop(batches: Callable[[], Any]) -> Callable[[], float]:
         nn.ReLU(),
         nn.Linear(256, CLASSES),
     )
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+    device, criterion = torch_device(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.to(device).parameters(), lr=RATE)
 
     def measure() -> float:
         start = 0.0
@@ -159,6 +160,7 @@ def _pytorch_loop(batches: Callable[[], Any]) -> Callable[[], float]:
             total = 0.0
             for inputs, labels in batches():
                 optimizer.zero_grad()
+                inputs, labels = inputs.to(device), labels.to(device)
                 loss = criterion(model(inputs), labels)
                 loss.backward()
                 optimizer.step()

@@ -4,7 +4,6 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from experiments.benchmark.mlp_data import (
     data,
     flops,
 )
-from experiments.common.devices import cores
 
 
 def keras() -> Callable[[], float]:
@@ -158,26 +156,22 @@ def own_products() -> Callable[[], float]:
 
 
 def own_products_and_copies() -> Callable[[], float]:
-    """As `own_products`, and then copies of as many bytes as Adam reads and writes.
+    """As `own_products`, and then copies of as many bytes as Adam reads and writes."""
+    import jax
+    import jax.numpy as jnp
 
-    Arrays have the size of the weights, and all cores copy.
-    """
-    multiply, pool = own_products(), ThreadPoolExecutor(cores())
-    # A part of 4.6 MB for each core.
-    repeats, shape = 50, (1_150_000 // cores(),)
-    pairs = [
-        (np.ones(shape, np.float32), np.ones(shape, np.float32)) for _ in range(cores())
-    ]
-
-    def copy(pair: tuple[np.ndarray, np.ndarray]) -> int:
-        for _ in range(repeats):
-            np.copyto(*pair)
-        return 2 * repeats * pair[0].nbytes
+    multiply, repeats = own_products(), 100
+    # As large as the weights; read and written in place.
+    array = jnp.ones(1_150_000)
+    negate = jax.jit(lambda a: -a, donate_argnums=0)
 
     def measure() -> float:
+        nonlocal array
         start = time.perf_counter()
-        moved = sum(pool.map(copy, pairs))
-        rate = moved / (time.perf_counter() - start)
+        for _ in range(repeats):
+            array = negate(array)
+        array.block_until_ready()
+        rate = 2 * repeats * array.nbytes / (time.perf_counter() - start)
         return multiply() + adam_bytes() / rate
 
     return measure

@@ -8,6 +8,7 @@ dimensions as ours. The net is the lecture's, 300-2048-256-20. Prints test accur
 and the peak of memory in MB. Run as a file, so that it imports nothing of ours.
 """
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def with_pytorch(train: Part, test: Part, seed: int) -> float:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
+    wanted = os.environ.get("JAX_PLATFORMS") == "gpu"
+    device = "cuda" if wanted and torch.cuda.is_available() else "cpu"
     torch.manual_seed(seed)
     (x_train, y_train), (x_test, y_test) = (
         (torch.from_numpy(x), torch.from_numpy(y).long()) for x, y in (train, test)
@@ -64,16 +67,16 @@ def with_pytorch(train: Part, test: Part, seed: int) -> float:
         nn.Linear(HIDDEN[1], len(y_train.unique())),
     )
     criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+    optimizer = torch.optim.Adam(model.to(device).parameters(), lr=RATE)
     for _ in range(EPOCHS):
         for inputs, labels in loader:
             optimizer.zero_grad()
-            loss = criterion(model(inputs), labels)
+            loss = criterion(model(inputs.to(device)), labels.to(device))
             loss.backward()
             optimizer.step()
     model.eval()
     with torch.no_grad():
-        predicted = model(x_test).argmax(dim=1)
+        predicted = model(x_test.to(device)).argmax(dim=1).cpu()
     return (predicted == y_test).float().mean().item()
 
 

@@ -16,8 +16,8 @@ from experiments.benchmark.case import Case
 from experiments.benchmark.small_nets_data import (
     BATCH,
     EXAMPLES,
-    MOMENTUM,
     RATES,
+    build_of,
     data,
 )
 from experiments.common.devices import split_cpu
@@ -36,7 +36,7 @@ def members(count: int, devices: int = 0) -> Callable[[], Callable[[], float]]:
 
         from jaxnet import search
 
-        calls, build, epochs = itertools.count(), _build(), max(2, WORK // count)
+        calls, build, epochs = itertools.count(), build_of(UNITS), max(2, WORK // count)
 
         def measure() -> float:
             result = search.sweep(
@@ -78,20 +78,6 @@ def _memory(which: str) -> float:
     return plan if which == "plan" else growth
 
 
-def _build() -> Callable:
-    import jaxnet
-
-    def build(h):
-        return jaxnet.Task(
-            model=jaxnet.mlp(UNITS, UNITS, 1, activation=jaxnet.tanh),
-            loss=jaxnet.mean_squared_error,
-            optimizer=jaxnet.optimizer("momentum", h["rate"], momentum=MOMENTUM),
-            batch_size=BATCH,
-        )
-
-    return build
-
-
 def main() -> None:
     """Prints the plan's figure and the growth of this process, in MB."""
     split_cpu()
@@ -101,7 +87,7 @@ def main() -> None:
     from jaxnet.search.running import Running, compile_all
 
     made = plan(
-        _build(),
+        build_of(UNITS),
         [{"rate": 1e-3 * (1 + i / 4096)} for i in range(4096)],
         data(),
         key=jax.random.key(0),

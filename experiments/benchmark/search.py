@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.benchmark.case import Case, Turn
+from experiments.benchmark.case import Case, Turn, torch_device
 from experiments.benchmark.turns import start
 from experiments.common.devices import cores, split_cpu
 
@@ -126,21 +126,23 @@ def optuna_pytorch() -> Callable[[], Turn]:
 
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    device = torch_device()
     (x, y), (x_validation, y_validation) = (
-        (torch.from_numpy(x), torch.from_numpy(y).long()) for x, y in data()
+        (torch.from_numpy(x).to(device), torch.from_numpy(y).long().to(device))
+        for x, y in data()
     )
 
     def objective(trial: optuna.Trial) -> float:
         model = nn.Sequential(nn.Linear(64, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 10))
         criterion = nn.CrossEntropyLoss()
         optimizer = torch.optim.SGD(
-            model.parameters(),
+            model.to(device).parameters(),
             lr=trial.suggest_float("learning_rate", *RATES, log=True),
             momentum=trial.suggest_float("momentum", *MOMENTA),
             weight_decay=trial.suggest_float("l2", *PENALTIES, log=True),
         )
         for _ in range(EPOCHS):
-            for rows in torch.randperm(TRAINED).split(BATCH):
+            for rows in torch.randperm(TRAINED, device=device).split(BATCH):
                 optimizer.zero_grad()
                 loss = criterion(model(x[rows]), y[rows])
                 loss.backward()

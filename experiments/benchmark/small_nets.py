@@ -21,10 +21,11 @@ from experiments.benchmark.small_nets_data import (
     BATCH,
     EPOCHS,
     MEMBERS,
-    MOMENTUM,
     RATES,
+    build_of,
     data,
     per_thousand,
+    rates,
 )
 from experiments.benchmark.small_nets_peers import (
     one_piece,
@@ -33,9 +34,6 @@ from experiments.benchmark.small_nets_peers import (
     two_torch_loops,
 )
 from experiments.common.devices import split_cpu
-
-CHUNKS = {16: 32, 64: 6, 256: 1}
-"""How many members at a time `jaxnet.sweep` takes on a CPU, by H."""
 
 LIMITS = {64: 1 / 0.5, 256: 1 / 0.75}
 """The largest ratio to large products with as many operations, by H."""
@@ -53,18 +51,9 @@ def sweep(units: int, phase: str) -> Measure:
     split_cpu()
     import jax
 
-    import jaxnet
     from jaxnet import search
 
-    def build(h):
-        return jaxnet.Task(
-            model=jaxnet.mlp(units, units, 1, activation=jaxnet.tanh),
-            loss=jaxnet.mean_squared_error,
-            optimizer=jaxnet.optimizer("momentum", h["rate"], momentum=MOMENTUM),
-            batch_size=BATCH,
-        )
-
-    train, trials = data(), MEMBERS[units] // 4
+    build, train, trials = build_of(units), data(), MEMBERS[units] // 4
     space, calls = {"rate": search.log_uniform(*RATES)}, itertools.count()
 
     def measure() -> float:
@@ -85,19 +74,23 @@ def sweep(units: int, phase: str) -> Measure:
 def own_products(units: int) -> Measure:
     """The members' matrix products alone, of their own shapes, forwards and backwards.
 
-    As `jaxnet.sweep` does it, some members at a time on a device for each core, as many
-    as that says; but nothing else is done: what is left of the limit for products that
-    are so small.
+    On as many devices, and with as many members at a time, as `jaxnet.sweep` plans, but
+    with nothing else to do: what is left of the limit for products that are so small.
     """
     split_cpu()
     import jax
     import jax.numpy as jnp
     from jax.sharding import PartitionSpec
 
-    from jaxnet.devices import AXIS, devices_of, mesh_of
+    from jaxnet import search
+    from jaxnet.devices import AXIS
 
-    mesh = mesh_of(devices_of(None))
-    chunk, steps = CHUNKS[units], 200
+    settings = [{"rate": rate} for rate in rates(MEMBERS[units]).tolist()]
+    plan = search.plan(
+        build_of(units), settings, data(), key=jax.random.key(0), epochs=EPOCHS
+    )
+    mesh, chunk = plan.groups[0].layout.mesh, plan.groups[0].layout.chunk
+    steps = 200
     widths = (1, units, units, 1)
 
     @jax.jit

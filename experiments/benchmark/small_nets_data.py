@@ -1,5 +1,8 @@
 """What the contestants of `small_nets` train, and how it is measured."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 MEMBERS = {16: 256, 64: 256, 256: 32}
@@ -20,6 +23,21 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 def rates(count: int) -> np.ndarray:
     """A learning rate for each member, evenly on a log scale, (members,)."""
     return np.geomspace(*RATES, count, dtype=np.float32)
+
+
+def build_of(units: int) -> Callable[[Any], Any]:
+    """`jaxnet`'s build function for H units."""
+    import jaxnet
+
+    def build(h):
+        return jaxnet.Task(
+            model=jaxnet.mlp(units, units, 1, activation=jaxnet.tanh),
+            loss=jaxnet.mean_squared_error,
+            optimizer=jaxnet.optimizer("momentum", h["rate"], momentum=MOMENTUM),
+            batch_size=BATCH,
+        )
+
+    return build
 
 
 def per_thousand(seconds: float, members: int, epochs: int) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from experiments.benchmark.case import torch_device
 from experiments.benchmark.small_nets_data import (
     BATCH,
     EXAMPLES,
@@ -84,17 +85,18 @@ def torch_func(units: int) -> Measure:
     import torch
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-    x, y = map(torch.from_numpy, data())
+    device = torch_device()
+    x, y = (torch.from_numpy(a).to(device) for a in data())
     sizes = sorted({min(size, MEMBERS[units]) for size in (64, 256)})
     epochs = 1
 
     def train(members: int) -> list:
-        models = [_module(units) for _ in range(members)]
+        models = [_module(units).to(device) for _ in range(members)]
         params, buffers = stack_module_state(models)
         params = {name: value.detach() for name, value in params.items()}
         velocity = {name: torch.zeros_like(value) for name, value in params.items()}
         base = models[0].to("meta")
-        member_rates = torch.from_numpy(rates(members))
+        member_rates = torch.from_numpy(rates(members)).to(device)
 
         def loss_fn(params, buffers, x, y):
             outputs = functional_call(base, (params, buffers), (x,))
@@ -103,8 +105,8 @@ def torch_func(units: int) -> Measure:
         step = vmap(grad_and_value(loss_fn))
         curves = []
         for _ in range(epochs):
-            order = torch.rand(members, EXAMPLES).argsort(dim=1)
-            total = torch.zeros(members)
+            order = torch.rand(members, EXAMPLES, device=device).argsort(dim=1)
+            total = torch.zeros(members, device=device)
             for rows in order.split(BATCH, dim=1):
                 grads, loss = step(params, buffers, x[rows], y[rows])
                 for name, value in params.items():
@@ -130,17 +132,18 @@ def torch_loop(units: int) -> Measure:
     """PyTorch, one member after the other."""
     import torch
 
-    x, y = map(torch.from_numpy, data())
+    device = torch_device()
+    x, y = (torch.from_numpy(a).to(device) for a in data())
     members, epochs = 2, 10
 
     def train(rate: float) -> list[float]:
-        model = _module(units)
+        model = _module(units).to(device)
         criterion = torch.nn.MSELoss()
         optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
         curve = []
         for _ in range(epochs):
             total = 0.0
-            for rows in torch.randperm(EXAMPLES).split(BATCH):
+            for rows in torch.randperm(EXAMPLES, device=device).split(BATCH):
                 optimizer.zero_grad()
                 loss = criterion(model(x[rows]), y[rows])
                 loss.backward()
