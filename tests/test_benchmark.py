@@ -228,7 +228,11 @@ def test_the_result_has_all_turns_and_the_status_says_whether_targets_hold(
     out = tmp_path / "out"
     argv = ["--only", "newsgroups", "--corpus", corpus, "--out", str(out), "--quick"]
     assert benchmark.main(argv) == status
-    environment = {"warm_up": False, newsgroups.CORPUS: corpus}
+    environment = {
+        "warm_up": False,
+        newsgroups.CORPUS: corpus,
+        "JAX_PLATFORMS": "cpu",
+    }
     assert asked == {
         "newsgroups": (3, environment),
         "newsgroups_memory": (1, environment),

@@ -218,7 +218,8 @@ def test_the_proximal_step_shrinks_and_stops_at_zero():
 def test_l2_and_decay_part_as_far_as_by_hand(classifiers):
     (x, y), start, _ = classifiers
     found = decay.differences((x, y), start)
-    np.testing.assert_array_equal(found["sgd"], 0.0)
+    # Weights are below 1: equal but for the last bit, which depends on the compiler.
+    assert found["sgd"].max() <= np.finfo(np.float32).eps / 2
     x, targets = np.asarray(x[1], float), np.eye(10)[np.asarray(y[1])]
 
     def descend(penalty, decayed):

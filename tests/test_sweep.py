@@ -77,6 +77,7 @@ def assert_is_its_runs(result, rtol=1e-4):
 @pytest.mark.parametrize(
     ("devices", "chunk"), [(1, 1), (1, 3), (2, 2), (4, "auto"), (8, 1)], ids=str
 )
+@pytest.mark.bits
 @pytest.mark.usefixtures("optimized")
 def test_members_are_what_fit_gives_on_any_device_in_any_chunk(devices, chunk):
     # Seven settings, in two programs, with two seeds: no number divides another.
@@ -172,6 +173,7 @@ def test_groups_that_start_alike_have_one_program_for_it(caplog):
     assert_is_its_runs(result)
 
 
+@pytest.mark.bits
 @pytest.mark.usefixtures("optimized")
 def test_a_member_that_diverges_changes_no_bit_of_its_neighbours():
     rates = [1e-2, 2e-2, 5e-2, 3e-2, 1e-1]
@@ -255,6 +257,7 @@ def test_each_member_stops_early_by_itself():
 
 
 @pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.bits
 @pytest.mark.usefixtures("optimized")
 def test_halving_trains_the_best_as_if_there_were_no_others(devices):
     space = SPACE | {"width": 8}
