@@ -135,7 +135,7 @@ def test_contestants_take_turns_and_their_processes_end(monkeypatch):
 
 
 def test_a_gpu_that_is_not_there_is_missed_before_anything_runs():
-    with pytest.raises(ValueError, match="device='gpu': JAX finds none .*'nothing'"):
+    with pytest.raises(ValueError, match=r"device='gpu': JAX finds none .*'nothing'"):
         benchmark._check_gpu({"JAX_PLATFORMS": "nothing"})
 
 
