@@ -102,21 +102,26 @@ def own_products(units: int) -> Measure:
         check_vma=False,
     )
     def run(kernels):
-        def step(kernels, _):
-            a = [jnp.ones((chunk, BATCH, 1))]
-            for kernel in kernels:
-                a.append(a[-1] @ kernel)
-            gradient, new = a[-1], []
-            for kernel, before in zip(kernels[::-1], a[-2::-1], strict=True):
-                new.append(before.mT @ gradient)
-                gradient = gradient @ kernel.mT
-            # Used, and of a size that stays.
-            return [
-                jnp.clip(kernel + one, -0.1, 0.1)
-                for kernel, one in zip(kernels, new[::-1], strict=True)
-            ], None
+        # As the sweep does it: without an axis of 1.
+        each = jax.vmap(step) if chunk > 1 else step
+        if chunk == 1:
+            kernels = [kernel[0] for kernel in kernels]
+        kernels, _ = jax.lax.scan(lambda k, _: (each(k), None), kernels, length=steps)
+        return [kernel.reshape(chunk, *kernel.shape[-2:]) for kernel in kernels]
 
-        return jax.lax.scan(step, kernels, length=steps)[0]
+    def step(kernels):
+        a = [jnp.ones((BATCH, 1))]
+        for kernel in kernels:
+            a.append(a[-1] @ kernel)
+        gradient, new = a[-1], []
+        for kernel, before in zip(kernels[::-1], a[-2::-1], strict=True):
+            new.append(before.T @ gradient)
+            gradient = gradient @ kernel.T
+        # Used, and of a size that stays.
+        return [
+            jnp.clip(kernel + one, -0.1, 0.1)
+            for kernel, one in zip(kernels, new[::-1], strict=True)
+        ]
 
     shapes = itertools.pairwise(widths)
     count = chunk * mesh.size
