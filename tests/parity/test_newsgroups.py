@@ -54,8 +54,8 @@ def parts(config):
 
 @pytest.fixture(scope="module")
 def ours(config, parts):
-    """Our features and labels."""
-    return vectorize(config, parts, {})[1]
+    """Our features, and the vectors and labels of all parts."""
+    return vectorize(config, parts, {})
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def torch_accuracies(train, test, *, dropout, seed):
 
 def test_posts_become_the_same_vectors(ours, theirs):
     for (x, labels), (their_x, their_labels) in zip(
-        (ours.train, ours.test), theirs, strict=True
+        (ours[1].train, ours[1].test), theirs, strict=True
     ):
         np.testing.assert_array_equal(labels, their_labels)
         # Means of up to some thousand vectors, added in another order.
@@ -124,7 +124,7 @@ def test_posts_become_the_same_vectors(ours, theirs):
 def test_accuracies_are_those_of_pytorch(config, parts, ours, theirs, dropout):
     config = dataclasses.replace(config, dropout=dropout)
     groups = parts.corpus.groups
-    runs = train_nets(config, groups, ours, LongRun(), progress=False, callbacks=())
+    runs = train_nets(config, groups, *ours, LongRun(), progress=False, callbacks=())
     found = [
         (run.metrics["test_accuracy"], run.metrics["train_accuracy"]) for run in runs
     ]
