@@ -93,7 +93,8 @@ def run(
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(compile_ahead, config, parts)
             features, data = vectorize(config, parts, seconds)
-        ahead.result()
+            with phase(seconds, "compile"):  # What is left of it.
+                ahead.result()
         with phase(seconds, "train"):
             runs = train_nets(
                 config,
