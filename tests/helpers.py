@@ -1,7 +1,11 @@
 """What several test files need."""
 
+import contextlib
+import re
 from collections.abc import Callable
 from typing import Any
+
+import jax
 
 
 def counting_traces(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[None]]:
@@ -13,3 +17,21 @@ def counting_traces(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[No
         return fn(*args)
 
     return traced, traces
+
+
+@contextlib.contextmanager
+def counted_compilations(caplog):
+    """The names of the programs that JAX compiles inside, in any thread."""
+    names = []
+    jax.config.update("jax_log_compiles", True)
+    try:
+        with caplog.at_level("WARNING", logger="jax"):
+            caplog.clear()
+            yield names
+            found = (
+                re.match(r"Finished XLA compilation of jit\((\w+)\)", message)
+                for message in caplog.messages
+            )
+            names += [match[1] for match in found if match]
+    finally:
+        jax.config.update("jax_log_compiles", False)

@@ -16,8 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import counted_compilations
 
 import jaxnet
+from experiments.common.long_runs import LongRun
+from experiments.newsgroups.config import Config
+from experiments.newsgroups.prepare import load_parts, vectorize
+from experiments.newsgroups.training import compile_ahead, train_nets
 from jaxnet import programs, search
 from jaxnet.devices import devices_of, mesh_of, replicated
 from jaxnet.search import running
@@ -166,6 +171,17 @@ def test_a_call_of_a_sweep_reads_curves_and_states_back_and_nothing_else(monkeyp
     # A curve of 32 blocks, and three numbers: of 64 members.
     assert max(read) <= 64 * 4 * running.SEGMENT
     assert sum(read) <= len(calls) * 64 * 4 * (running.SEGMENT + 4)
+
+
+def test_newsgroups_trains_nets_that_were_compiled_before_there_were_features(caplog):
+    config = Config(corpus="sample", epochs=2)
+    parts = load_parts(config, {})
+    compile_ahead(config, parts)
+    features, data = vectorize(config, parts, {})
+    groups, watch = parts.corpus.groups, {"progress": False, "callbacks": ()}
+    with counted_compilations(caplog) as names:
+        train_nets(config, groups, features, data, LongRun(), **watch)
+    assert not {"init", "_epochs", "_evaluate", "predict"} & set(names)
 
 
 _TWICE = """

@@ -1,6 +1,5 @@
 """jaxnet.search: a sweep is nothing but its runs, and what happens to each of them."""
 
-import contextlib
 import re
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import counted_compilations
 
 import jaxnet
 from jaxnet.search import Halving, choice, log_uniform, plan, sweep, uniform
@@ -99,24 +99,6 @@ def test_all_that_is_static_is_grouped():
     result = run(build_any, settings)
     assert len(result.plan.groups) == 3
     assert_is_its_runs(result)
-
-
-@contextlib.contextmanager
-def counted_compilations(caplog):
-    """The names of the programs that JAX compiles inside, in any thread."""
-    names = []
-    jax.config.update("jax_log_compiles", True)
-    try:
-        with caplog.at_level("WARNING", logger="jax"):
-            caplog.clear()
-            yield names
-            found = (
-                re.match(r"Finished XLA compilation of jit\((\w+)\)", message)
-                for message in caplog.messages
-            )
-            names += [match[1] for match in found if match]
-    finally:
-        jax.config.update("jax_log_compiles", False)
 
 
 def test_a_setting_that_was_never_seen_compiles_nothing(caplog):

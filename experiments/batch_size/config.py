@@ -14,7 +14,7 @@ EXAMPLES = 1024
 """Training examples: N, a power of two, so that every batch size divides it."""
 
 CHUNK = 20
-"""As fast as more or fewer for every batch size, and all have one program to start."""
+"""No slower than as many as fit, and all batch sizes start by one program."""
 
 
 @dataclass(frozen=True)
