@@ -10,12 +10,19 @@ ROOT = Path(__file__).parents[1]
 # From the ground up: a module may import those in the rows above its own, and those
 # in its own row that come before it.
 ROOMS = [
-    ["types", "checks", "paths"],
+    ["types", "checks", "paths", "jaxprs"],
     ["hypers", "initializers"],
     ["losses.common", "losses.regression", "losses.classification", "losses.margin"],
     ["losses", "metrics", "regularization", "schedules", "optimizers"],
-    ["layers.core", "layers.combining", "layers.activations", "layers.dense"],
-    ["layers.dropout", "layers.mlp", "layers.convolution", "layers.pooling"],
+    ["layers.core", "layers.combining", "layers.activations"],
+    [
+        "layers.products",
+        "layers.dense",
+        "layers.dropout",
+        "layers.mlp",
+        "layers.convolution",
+        "layers.pooling",
+    ],
     ["layers.normalization", "layers.embedding", "layers.recurrent"],
     ["layers.nnx_state", "layers.adapters", "layers"],
     [

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jax.extend import core
 
 from jaxnet.autograd.spelling import spelled_call
+from jaxnet.jaxprs import core
 
 _CALLS = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
 """Equations that are functions, and nothing else."""
@@ -77,7 +77,7 @@ class Program:
             place[variable] = Scalar(value) if is_number else self._add(value)
 
         def source(atom: Any) -> Source:
-            if isinstance(atom, core.Literal):
+            if isinstance(atom, core().Literal):
                 return Scalar(atom.val)
             return place[atom]
 
@@ -100,7 +100,7 @@ class Program:
         free = [
             one
             for one, atom in zip(read, equation.invars, strict=True)
-            if not isinstance(atom, core.Literal)
+            if not isinstance(atom, core().Literal)
         ]
 
         def run(*values: Any) -> list[Any]:
@@ -133,12 +133,12 @@ class Program:
 
 def _alone(equation: Any) -> Callable[..., list[Any]]:
     """One equation as a function of what it reads."""
-    read = [atom for atom in equation.invars if not isinstance(atom, core.Literal)]
+    read = [atom for atom in equation.invars if not isinstance(atom, core().Literal)]
     fresh = dict.fromkeys(read)
-    about = core.DebugInfo("graph", _name(equation), None, None)
+    about = core().DebugInfo("graph", _name(equation), None, None)
     parts = ((), [*fresh], _kept(equation), [equation])
-    jaxpr = core.Jaxpr(*parts, effects=equation.effects, debug_info=about)
-    call = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
+    jaxpr = core().Jaxpr(*parts, effects=equation.effects, debug_info=about)
+    call = core().jaxpr_as_fun(core().ClosedJaxpr(jaxpr, ()))
 
     def run(*values: Any) -> list[Any]:
         by_atom = dict(zip(read, values, strict=True))
@@ -152,14 +152,14 @@ def _inner(equation: Any) -> Any | None:
     if equation.primitive.name not in _CALLS:
         return None
     inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-    if isinstance(inner, core.Jaxpr):
-        return core.ClosedJaxpr(inner, ())
+    if isinstance(inner, core().Jaxpr):
+        return core().ClosedJaxpr(inner, ())
     return inner
 
 
 def _kept(equation: Any) -> list[Any]:
     """What an equation makes and somebody may read."""
-    return [one for one in equation.outvars if not isinstance(one, core.DropVar)]
+    return [one for one in equation.outvars if not isinstance(one, core().DropVar)]
 
 
 def _name(equation: Any) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
 from jaxnet.hypers import join_hypers
+from jaxnet.jaxprs import core
 from jaxnet.programs import Program, Traced
 from jaxnet.training import supervised
 from jaxnet.types import Batch
@@ -88,27 +88,27 @@ Memo = dict[int, str]
 """The fingerprints of jaxprs by their ids: JAX uses one in several places."""
 
 
-def _of_closed(closed: core.ClosedJaxpr, memo: Memo) -> str:
+def _of_closed(closed: Any, memo: Memo) -> str:
     consts = [_of_value(const, memo) for const in closed.consts]
     return _digest([_of_jaxpr(closed.jaxpr, memo), *consts])
 
 
-def _of_jaxpr(jaxpr: core.Jaxpr, memo: Memo) -> str:
+def _of_jaxpr(jaxpr: Any, memo: Memo) -> str:
     if id(jaxpr) not in memo:
         memo[id(jaxpr)] = _digest(_lines(jaxpr, memo))
     return memo[id(jaxpr)]
 
 
-def _lines(jaxpr: core.Jaxpr, memo: Memo) -> Iterator[str]:
+def _lines(jaxpr: Any, memo: Memo) -> Iterator[str]:
     """Its operations, with variables by number, in the order they are made in."""
-    numbers: dict[core.Var, int] = {}
+    numbers: dict[Any, int] = {}
 
-    def new(variable: core.Var) -> str:
+    def new(variable: Any) -> str:
         numbers[variable] = len(numbers)
         return f"{numbers[variable]}:{variable.aval}"
 
-    def known(atom: core.Var | core.Literal) -> str:
-        if isinstance(atom, core.Literal):
+    def known(atom: Any) -> str:
+        if isinstance(atom, core().Literal):
             return f"{atom.aval}={_of_value(atom.val, memo)}"
         return str(numbers[atom])
 
@@ -126,9 +126,9 @@ def _lines(jaxpr: core.Jaxpr, memo: Memo) -> Iterator[str]:
 
 def _of_value(value: Any, memo: Memo) -> str:
     """A parameter or constant as text that is the same in all processes."""
-    if isinstance(value, core.ClosedJaxpr):
+    if isinstance(value, core().ClosedJaxpr):
         return _of_closed(value, memo)
-    if isinstance(value, core.Jaxpr):
+    if isinstance(value, core().Jaxpr):
         return _of_jaxpr(value, memo)
     if isinstance(value, Mapping):
         parts = [f"{key}:{_of_value(value[key], memo)}" for key in value]
