@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from jaxnet.checks import check_int
 from jaxnet.initializers import he_normal, zeros
 from jaxnet.layers.core import Layer, check_features, check_floating, check_params
+from jaxnet.layers.products import product
 from jaxnet.types import ArrayOrSpec, Initializer, ModelState, Params, PRNGKey
 
 
@@ -68,7 +69,7 @@ def dense(
         del train, key
         check_params(label, params, names)
         check_features(label, x, params["kernel"].shape[0])
-        y = x @ params["kernel"]
+        y = product(x, params["kernel"])
         if bias:
             y = y + jnp.broadcast_to(params["bias"], y.shape)
         return y, state
