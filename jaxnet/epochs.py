@@ -1,7 +1,7 @@
 """A shuffled pass over the data: what `fit` and `sweep` share, step for step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,20 +14,28 @@ Step = Callable[[Any, Batch, PRNGKey], tuple[Any, Any]]
 """``(carry, batch, key) -> (carry, metrics)``."""
 
 
-def run_epoch(
-    step: Step,
-    carry: Any,
+class Epoch(NamedTuple):
+    """The steps of an epoch, as what each of them is given.
+
+    Attributes:
+      steps: how many there are, at least 1.
+      given: the number of a step, from 0, to its batch and its key.
+    """
+
+    steps: int
+    given: Callable[[int | Int[Array, ""]], tuple[Batch, PRNGKey]]
+
+
+def epoch_of(
     data: Batch,
     key: PRNGKey,
     *,
     batch_size: int | None,
     rows: Int[Array, " examples"] | None = None,
-) -> tuple[Any, Any]:
-    """Steps through the data once, as one ``lax.scan``.
+) -> Epoch:
+    """What the steps of an epoch train on.
 
     Args:
-      step: what to do with a batch.
-      carry: what a step hands to the next, such as a train state.
       data: a PyTree of arrays with the examples on the leading axis.
       key: of the epoch. The order of the examples and the key of every step,
         ``fold_in(noise_key, i)``, are functions of it.
@@ -35,25 +43,38 @@ def run_epoch(
         on all of them, in their own order.
       rows: which examples to train on; None for all. The run is that on the data
         with no other rows.
-
-    Returns:
-      The last carry, and the sums of the metrics over the steps.
     """
     order_key, noise_key = jax.random.split(key)
     if batch_size is None:
-        batch = data if rows is None else take_rows(data, rows)
-        return step(carry, batch, jax.random.fold_in(noise_key, 0))
+        whole = data if rows is None else take_rows(data, rows)
+        return Epoch(1, lambda i: (whole, jax.random.fold_in(noise_key, i)))
     count = example_count(data) if rows is None else len(rows)
     order = epoch_order(order_key, count, batch_size)
     if rows is not None:
         order = rows[order]
 
-    def body(
-        carry: Any, inputs: tuple[Int[Array, ""], Int[Array, " batch"]]
-    ) -> tuple[Any, Any]:
-        i, batch_rows = inputs
-        step_key = jax.random.fold_in(noise_key, i)
-        return step(carry, take_rows(data, batch_rows), step_key)
+    def given(i: int | Int[Array, ""]) -> tuple[Batch, PRNGKey]:
+        return take_rows(data, order[i]), jax.random.fold_in(noise_key, i)
 
-    carry, each = jax.lax.scan(body, carry, (jnp.arange(len(order)), order))
+    return Epoch(len(order), given)
+
+
+def run_epoch(step: Step, carry: Any, epoch: Epoch) -> tuple[Any, Any]:
+    """Takes all steps of an epoch, as one ``lax.scan``.
+
+    Args:
+      step: what to do with a batch.
+      carry: what a step hands to the next, such as a train state.
+      epoch: of `epoch_of`.
+
+    Returns:
+      The last carry, and the sums of the metrics over the steps.
+    """
+    if epoch.steps == 1:
+        return step(carry, *epoch.given(0))
+
+    def body(carry: Any, i: Int[Array, ""]) -> tuple[Any, Any]:
+        return step(carry, *epoch.given(i))
+
+    carry, each = jax.lax.scan(body, carry, jnp.arange(epoch.steps))
     return carry, jax.tree.map(lambda a: a.sum(axis=0), each)

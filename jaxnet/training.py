@@ -31,7 +31,7 @@ from jaxnet.batch_sizes import (
 )
 from jaxnet.data.batching import in_chunks, take_rows
 from jaxnet.data.checking import unpack
-from jaxnet.epochs import run_epoch
+from jaxnet.epochs import epoch_of, run_epoch
 from jaxnet.layers.core import Layer
 from jaxnet.metrics import Mean, mean_of, merge
 from jaxnet.types import (
@@ -161,14 +161,10 @@ def supervised(build: Build) -> Recipe:
     ) -> tuple[TrainState, Metrics]:
         task = checked(build(hypers))
         stages = stages_of(task.batch_size)
-        return run_epoch(
-            functools.partial(_step, task),
-            state,
-            data,
-            key,
-            batch_size=stages[stage_at(stages, number)][1],
-            rows=rows,
+        steps = epoch_of(
+            data, key, batch_size=stages[stage_at(stages, number)][1], rows=rows
         )
+        return run_epoch(functools.partial(_step, task), state, steps)
 
     def evaluate(
         hypers: Hypers, state: TrainState, data: Batch, rows: Rows | None = None

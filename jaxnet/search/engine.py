@@ -10,6 +10,7 @@ ends after the last chunk that has one, so chunks of the others cost nothing.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,18 +20,21 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from jaxnet.devices import AXIS
-from jaxnet.diagnosis import finite
-from jaxnet.epochs import run_epoch
+from jaxnet.epochs import epoch_of
 from jaxnet.hypers import join_hypers
 from jaxnet.metrics import compute
 from jaxnet.programs import MANY, Program
 from jaxnet.search.members import Data, Layout, Members, run_keys
+from jaxnet.search.watching import watched_epoch
 from jaxnet.stopping import EarlyStopping, monitored, observe
-from jaxnet.training import TrainState, supervised
-from jaxnet.types import Batch, PRNGKey
+from jaxnet.training import supervised
+from jaxnet.types import PRNGKey
 
 SEGMENT = 32
 """The most blocks of epochs in one call."""
+
+MEMBERS = "members"
+"""The axis of the members that a device trains at a time."""
 
 
 @functools.partial(
@@ -68,7 +72,7 @@ def train_members(
     """
     run = functools.partial(_train_member, program, layout)
     if layout.chunk > 1:
-        run = jax.vmap(run, in_axes=(0, None, None, None, None))
+        run = jax.vmap(run, in_axes=(0, None, None, None, None), axis_name=MEMBERS)
     else:
         run = _unstacked(run)
 
@@ -189,22 +193,15 @@ def _train_block(
     recipe = supervised(program.build)
     rows = None if data.train_rows is None else data.train_rows[member.fold]
 
-    def step(
-        carry: tuple[TrainState, Array], batch: Batch, key: PRNGKey
-    ) -> tuple[tuple[TrainState, Array], Any]:
-        state, bad_step = carry
-        new, metrics = recipe.step(hypers, state, batch, key)
-        good = finite(metrics["loss"].total, new.params)
-        running = member.active & (bad_step == 0)
-        bad_step = jnp.where(running & ~good, state.step + 1, bad_step)
-        state = _where(running & good, new, state)
-        return (state, bad_step), metrics
+    step = functools.partial(recipe.step, hypers)
 
     def epoch(carry: Any, i: Array) -> Any:
         key = jax.random.fold_in(train_key, i)
-        return run_epoch(
-            step, carry, data.train, key, batch_size=program.batch_size, rows=rows
+        steps = epoch_of(data.train, key, batch_size=program.batch_size, rows=rows)
+        *carry, sums = watched_epoch(
+            step, *carry, steps, active=member.active, for_all=_for_all(layout)
         )
+        return tuple(carry), sums
 
     (state, bad_step), each = jax.lax.scan(
         epoch, (member.state, member.bad_step), first + jnp.arange(layout.every)
@@ -243,6 +240,13 @@ def _observed(
         best_state=_where(better, member.state, member.best_state),
         active=member.active & (best.stale < rule.patience),
     )
+
+
+def _for_all(layout: Layout) -> Callable[[Array], Array]:
+    """Whether something is so for all members that a device trains at a time."""
+    if layout.chunk == 1:
+        return lambda so: so
+    return lambda so: jax.lax.pmin(so.astype(jnp.int32), MEMBERS) == 1
 
 
 def _where(condition: Array, new: Any, old: Any) -> Any:

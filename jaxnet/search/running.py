@@ -77,15 +77,17 @@ class Running:
         """
         program, layout = self._planned.group.program, self._planned.layout
         start = (*self._start, self._key, self._plan.data.train)
-        init = init_members.lower(program, layout, *start)
+        traced = init_members.trace(program, layout, *start)
         members = jax.tree.map(
             lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=self._stacked),
-            init.out_info,
+            traced.out_info,
         )
         numbers = [self._number(0)] * 3
         rest = (layout, members, self._plan.data, self._key, *numbers)
         for one in {program.at(first) for first, _ in program.stages}:
             yield train_members.lower(one, *rest)
+        # Last, since it takes far less time to compile.
+        init = traced.lower()
         own, does = self._init, (init.as_text(), init.in_tree)
         self._init = inits.setdefault(does, own)
         if self._init is own:
