@@ -23,7 +23,11 @@ jax.config.update("jax_legacy_prng_key", "error")
 jaxtyping.install_import_hook("jaxnet", "beartype.beartype")
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-collect_ignore_glob = [] if HAS_TORCH else ["parity/*"]
+HAS_CUDA = importlib.util.find_spec("jax_cuda13_plugin") is not None
+collect_ignore_glob = [
+    *([] if HAS_TORCH else ["parity/*"]),
+    *([] if HAS_CUDA else ["gpu/*"]),
+]
 
 # Tests that may be skipped where CI is set, by node id, each with its reason.
 ALLOWED_SKIPS: dict[str, str] = {}
@@ -56,9 +60,13 @@ def pytest_make_parametrize_id(val):
 
 
 def pytest_report_header():
-    if HAS_TORCH:
-        return "parity tests: with PyTorch"
-    return "parity tests: left out, PyTorch is not installed"
+    return [
+        f"{what}: {'run' if there else f'left out, {needs} is not installed'}"
+        for what, there, needs in (
+            ("parity tests", HAS_TORCH, "PyTorch"),
+            ("tests of programs for GPUs", HAS_CUDA, "jax-cuda13-plugin"),
+        )
+    ]
 
 
 def pytest_sessionfinish(session):

@@ -11,7 +11,7 @@ import pytest
 
 from jaxnet.epochs import Epoch, epoch_of, run_epoch
 from jaxnet.metrics import mean_of
-from jaxnet.search.watching import WINDOW, watched_epoch
+from jaxnet.search.watching import WINDOW, in_windows, step_by_step
 from jaxnet.training import TrainState
 
 AXIS = "together"
@@ -34,15 +34,15 @@ def epoch_over(batches):
     return Epoch(len(batches), lambda i: (batches[i], jax.random.fold_in(key, i)))
 
 
-@functools.partial(jax.jit, static_argnames="alone")
-def watched(weights, bad_steps, batches, active, *, alone=False):
+@functools.partial(jax.jit, static_argnames=("how", "alone"))
+def watched(how, weights, bad_steps, batches, active, *, alone=False):
     """All members together, each with batches of its own, (members, steps, 2)."""
 
     def one(weight, bad_step, batches, active):
         def for_all(so):
             return so if alone else jax.lax.pmin(so.astype(jnp.int32), AXIS) == 1
 
-        return watched_epoch(
+        return how(
             step,
             state_of(weight),
             bad_step,
@@ -94,12 +94,16 @@ def members(draw):
     return weights, before.astype(np.int32), batches, active
 
 
-@hypothesis.settings(deadline=None, max_examples=150)
-@hypothesis.given(members())
-def test_each_member_has_the_last_good_state_and_the_first_bad_step(members):
+either = pytest.mark.parametrize("how", [in_windows, step_by_step])
+
+
+@either
+@hypothesis.settings(deadline=None, max_examples=100)
+@hypothesis.given(members=members())
+def test_each_member_has_the_last_good_state_and_the_first_bad_step(how, members):
     # 1e20 is finite, and its square is not: as `finite` has it.
     alone = len(members[0]) == 1
-    state, bad_step, sums = watched(*members, alone=alone)
+    state, bad_step, sums = watched(how, *members, alone=alone)
     for i, member in enumerate(zip(*members, strict=True)):
         weight, total, steps, first_bad = by_hand(*member)
         assert state.params["w"][i] == weight
@@ -110,14 +114,15 @@ def test_each_member_has_the_last_good_state_and_the_first_bad_step(members):
             assert sums["loss"].count[i] == len(member[2])
 
 
-def test_neighbours_of_a_bad_member_do_not_change_by_a_bit():
+@either
+def test_neighbours_of_a_bad_member_do_not_change_by_a_bit(how):
     rng = np.random.default_rng(0)
     batches = rng.normal(size=(4, 50, 2)).astype(np.float32)
     weights = rng.normal(size=4).astype(np.float32)
     start = weights, np.zeros(4, np.int32)
-    calm = watched(*start, batches, np.ones(4, bool))
+    calm = watched(how, *start, batches, np.ones(4, bool))
     batches[2, 23] = np.nan
-    hit = watched(*start, batches, np.ones(4, bool))
+    hit = watched(how, *start, batches, np.ones(4, bool))
     others = np.array([0, 1, 3])
     for a, b in zip(jax.tree.leaves(calm), jax.tree.leaves(hit), strict=True):
         np.testing.assert_array_equal(np.asarray(a)[others], np.asarray(b)[others])
@@ -148,7 +153,7 @@ def test_what_diverges_costs_a_window_of_steps(steps, bad_at, most):
         batches[member, at:] = np.nan
 
     def one(batches):
-        return watched_epoch(
+        return in_windows(
             counted,
             state_of(jnp.zeros(())),
             jnp.zeros((), jnp.int32),
@@ -168,7 +173,8 @@ def test_what_diverges_costs_a_window_of_steps(steps, bad_at, most):
     assert steps <= len(taken) <= most
 
 
-def test_an_epoch_is_that_of_fit_where_nothing_goes_wrong():
+@either
+def test_an_epoch_is_that_of_fit_where_nothing_goes_wrong(how):
     data = jnp.asarray(np.random.default_rng(1).normal(size=(70, 2)), jnp.float32)
     key = jax.random.key(5)
 
@@ -180,7 +186,7 @@ def test_an_epoch_is_that_of_fit_where_nothing_goes_wrong():
         start = state_of(jnp.float32(1.0))
         plain, sums = run_epoch(summed, start, epoch)
         zero, active = jnp.zeros((), jnp.int32), jnp.ones((), bool)
-        state, bad_step, totals = watched_epoch(
+        state, bad_step, totals = how(
             summed, start, zero, epoch, active=active, for_all=lambda so: so
         )
         assert bad_step == 0

@@ -25,7 +25,7 @@ from jaxnet.hypers import join_hypers
 from jaxnet.metrics import compute
 from jaxnet.programs import MANY, Program
 from jaxnet.search.members import Data, Layout, Members, run_keys
-from jaxnet.search.watching import watched_epoch
+from jaxnet.search.watching import choose, watched_by
 from jaxnet.stopping import EarlyStopping, monitored, observe
 from jaxnet.training import supervised
 from jaxnet.types import PRNGKey
@@ -194,11 +194,12 @@ def _train_block(
     rows = None if data.train_rows is None else data.train_rows[member.fold]
 
     step = functools.partial(recipe.step, hypers)
+    watched = watched_by(layout.mesh.devices.flat[0].platform)
 
     def epoch(carry: Any, i: Array) -> Any:
         key = jax.random.fold_in(train_key, i)
         steps = epoch_of(data.train, key, batch_size=program.batch_size, rows=rows)
-        *carry, sums = watched_epoch(
+        *carry, sums = watched(
             step, *carry, steps, active=member.active, for_all=_for_all(layout)
         )
         return tuple(carry), sums
@@ -232,12 +233,12 @@ def _observed(
         return member
     assert member.best is not None, "init_members knows the rule too"
     seen = observe(rule, member.best, monitored(rule, metrics), member.epochs)
-    best = _where(alive, seen, member.best)
+    best = choose(alive, seen, member.best)
     better = alive & (best.stale == 0)
     return replace(
         member,
         best=best,
-        best_state=_where(better, member.state, member.best_state),
+        best_state=choose(better, member.state, member.best_state),
         active=member.active & (best.stale < rule.patience),
     )
 
@@ -247,10 +248,6 @@ def _for_all(layout: Layout) -> Callable[[Array], Array]:
     if layout.chunk == 1:
         return lambda so: so
     return lambda so: jax.lax.pmin(so.astype(jnp.int32), MEMBERS) == 1
-
-
-def _where(condition: Array, new: Any, old: Any) -> Any:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
 
 def _unstacked(one: Any) -> Any:

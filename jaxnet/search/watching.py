@@ -1,9 +1,11 @@
-"""Steps that are watched: what is not finite is found, and gone back from.
+"""Steps of members that are watched: what is not finite is found, and not taken.
 
-Looking at every number of a member after every step, and choosing between its old and
-its new state, took up to a fifth of a sweep. Here a few steps are taken unwatched: a
-loss or a parameter that is not finite stays so, as sums with it are not finite either,
-and is found at their end. Then they are taken again one by one.
+In each step there is little to it, but on a CPU it shows: to look at every number of a
+member, and to choose between its old and its new state, took up to a fifth of a sweep.
+There a window of steps is taken unwatched. What is not finite stays so, in parameters
+as in sums of losses, and is found at the end of the window, whose steps are then taken
+again one by one. An accelerator would have to ask the host how often such a loop turns,
+and the choice is part of the kernels that it runs anyhow.
 """
 
 from collections.abc import Callable
@@ -14,15 +16,32 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from jaxnet.diagnosis import finite
-from jaxnet.epochs import Epoch, Step
+from jaxnet.epochs import Epoch, Step, run_epoch
 from jaxnet.metrics import merge
 from jaxnet.training import TrainState
+from jaxnet.types import Batch, PRNGKey
 
 WINDOW = 16
-"""Steps at a time. What diverges costs all members of a chunk twice as many again."""
+"""Steps at a time. What diverges costs its chunk twice as many again, at most."""
 
 
-def watched_epoch(
+Watched = Callable[..., tuple[TrainState, Int[Array, ""], Any]]
+"""Takes all steps of an epoch, up to the first whose outcome is not finite.
+
+``(step, state, bad_step, epoch, *, active, for_all) -> (state, bad_step, sums)``, all
+of one member: ``bad_step`` is 0 as long as all steps were good, and then the number of
+the first that was not, counted from 1, before which the state is; ``active`` says
+whether it trains, ``for_all`` whether something is so for all members that train
+together. The sums of the metrics over the steps mean nothing if one was bad.
+"""
+
+
+def watched_by(platform: str) -> Watched:
+    """How to watch members on devices of a platform."""
+    return in_windows if platform == "cpu" else step_by_step
+
+
+def step_by_step(
     step: Step,
     state: TrainState,
     bad_step: Int[Array, ""],
@@ -31,20 +50,33 @@ def watched_epoch(
     active: Bool[Array, ""],
     for_all: Callable[[Any], Any],
 ) -> tuple[TrainState, Int[Array, ""], Any]:
-    """Takes all steps of an epoch, up to the first whose outcome is not finite.
+    """`Watched`, with a look at each step."""
+    del for_all
 
-    Args:
-      step: of one member.
-      state: likewise.
-      bad_step: 0 if all steps before were good.
-      epoch: of `epoch_of`.
-      active: whether the member trains.
-      for_all: whether something is so for all members that are trained together.
+    def one(
+        carry: tuple[TrainState, Array], batch: Batch, key: PRNGKey
+    ) -> tuple[tuple[TrainState, Array], Any]:
+        state, bad_step = carry
+        new, metrics = step(state, batch, key)
+        good = finite(metrics["loss"].total, new.params)
+        running = active & (bad_step == 0)
+        bad_step = jnp.where(running & ~good, state.step + 1, bad_step)
+        return (choose(running & good, new, state), bad_step), metrics
 
-    Returns:
-      The last good state; the number of the step after it, counted from 1, if that
-      was bad; and the sums of the metrics over the steps, which mean nothing then.
-    """
+    (state, bad_step), sums = run_epoch(one, (state, bad_step), epoch)
+    return state, bad_step, sums
+
+
+def in_windows(
+    step: Step,
+    state: TrainState,
+    bad_step: Int[Array, ""],
+    epoch: Epoch,
+    *,
+    active: Bool[Array, ""],
+    for_all: Callable[[Any], Any],
+) -> tuple[TrainState, Int[Array, ""], Any]:
+    """`Watched`, with a look at the end of each window."""
     _, metrics = jax.eval_shape(step, state, *epoch.given(0))
     sums = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), metrics)
 
@@ -61,10 +93,8 @@ def watched_epoch(
         good = finite(new_sums["loss"].total, new.params)
         known = for_all(good | ~running) | (size == 1)
         taken = running & good & known
-        state, sums = jax.tree.map(
-            lambda a, b: jnp.where(taken, a, b), (new, new_sums), (state, sums)
-        )
         bad_step = jnp.where(running & ~good & known, state.step + 1, bad_step)
+        state, sums = choose(taken, (new, new_sums), (state, sums))
         slow_until = jnp.where(known, slow_until, done + size)
         return jnp.where(known, done + size, done), slow_until, state, sums, bad_step
 
@@ -75,3 +105,8 @@ def watched_epoch(
         (zero, zero, state, sums, bad_step),
     )
     return state, bad_step, sums
+
+
+def choose(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
+    """One of two PyTrees."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)

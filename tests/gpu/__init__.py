@@ -1,0 +1,1 @@
+"""What needs JAX's plugin for GPUs to compile, and no GPU."""
