@@ -85,3 +85,13 @@ def test_inputs_are_written_down_where_that_is_faster(platform, rows, written):
     shapes = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, 4), (rows, 8)))
     lowered = gradient.trace(*shapes).lower(lowering_platforms=(platform,))
     assert ("optimization_barrier" in lowered.as_text()) == written
+
+
+def test_the_product_itself_reads_inputs_as_they_are():
+    def forwards(kernel, x):
+        return jax.vjp(lambda kernel: product(x, kernel), kernel)[0]
+
+    shapes = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, 4), (32, 8)))
+    text = jax.jit(forwards).lower(*shapes).compile().as_text()
+    assert "dot" in text
+    assert "transpose" not in text

@@ -31,10 +31,11 @@ def _tangent(primals: Any, tangents: Any) -> tuple[Array, Array]:
     if not isinstance(dx, SymbolicZero):
         terms.append(dx @ kernel)
     if not isinstance(dkernel, SymbolicZero):
-        # Where gradients are taken, this is turned into a product with the transpose.
+        # Where gradients are taken, this becomes a product with the transpose.
+        factor = x
         if x.ndim > 1 and x.size <= SMALL:
-            x = jax.lax.platform_dependent(x, cpu=_by_columns, default=lambda x: x)
-        terms.append(x @ dkernel)
+            factor = jax.lax.platform_dependent(x, cpu=_by_columns, default=lambda x: x)
+        terms.append(factor @ dkernel)
     return product(x, kernel), sum(terms[1:], start=terms[0])
 
 
