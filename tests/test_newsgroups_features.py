@@ -130,13 +130,16 @@ def test_lsa_of_texts_without_a_common_word_is_refused():
         LsaFeatures.fit(["a b", "c d"])
 
 
-def test_the_training_texts_are_transformed_as_any_others(tmp_path):
-    for features, x in (
-        LsaFeatures.fit_transform(POSTS, dimensions=2),
-        VectorFeatures.fit_transform(POSTS, write_text(tmp_path / "v.txt")),
+def test_texts_are_transformed_with_the_fit_as_they_are_after_it(tmp_path):
+    for features, (x, fresh, nothing) in (
+        LsaFeatures.fit_transform(POSTS, FRESH, [], dimensions=2),
+        VectorFeatures.fit_transform(write_text(tmp_path / "v.txt"), POSTS, FRESH, []),
     ):
         np.testing.assert_allclose(x, features.transform(POSTS), rtol=1e-5, atol=1e-6)
         assert np.abs(x).max() > 0.5
+        np.testing.assert_array_equal(fresh, features.transform(FRESH))
+        assert np.abs(fresh).max() > 0.5
+        assert nothing.shape == features.transform([]).shape == (0, features.dimensions)
 
 
 def test_loaded_features_give_the_same_numbers_to_the_bit(tmp_path):

@@ -1,7 +1,7 @@
 """Latent semantic analysis: posts as 300 standardized numbers, from TF-IDF.
 
-    features, x = LsaFeatures.fit_transform(train_texts)  # (posts, 300), float32
-    x = features.transform(test_texts)
+    features, (x, x_test) = LsaFeatures.fit_transform(train_texts, test_texts)
+    x = features.transform(more_texts)  # (posts, 300), float32
     features.save(folder)
     features = LsaFeatures.load(folder)
 
@@ -10,6 +10,7 @@ training texts.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -89,12 +90,16 @@ class LsaFeatures:
     def fit_transform(
         cls,
         texts: Sequence[str],
-        *,
+        *others: Sequence[str],
         dimensions: int = DIMENSIONS,
         terms: int = TERMS,
         seed: int = 0,
-    ) -> tuple[Self, np.ndarray]:
-        """As `fit`, and the features of the training texts, at little cost."""
+    ) -> tuple[Self, list[np.ndarray]]:
+        """As `fit`, and the features of these texts and of others.
+
+        That costs little for the training texts, and words of others are counted on
+        another core while the components are found.
+        """
         from sklearn.decomposition import TruncatedSVD
         from threadpoolctl import threadpool_limits
 
@@ -112,7 +117,8 @@ class LsaFeatures:
         dimensions = min(dimensions, *counts.shape)
         svd = TruncatedSVD(dimensions, n_iter=_ITERATIONS, random_state=seed)
         # Its matrices are narrow: threads that wait for one another take longer.
-        with threadpool_limits(1):
+        with ThreadPoolExecutor(1) as pool, threadpool_limits(1):
+            rest = pool.map(counter.transform, others)
             z, known = directions(svd.fit_transform(_tfidf(counts, idf)))
         standardizer = Standardizer.fit(z[known])
         features = cls(
@@ -121,7 +127,7 @@ class LsaFeatures:
             np.asarray(svd.components_, np.float32),
             standardizer,
         )
-        return features, standardizer.transform(z, known)
+        return features, [standardizer.transform(z, known), *map(features._of, rest)]
 
     @property
     def dimensions(self) -> int:
@@ -130,9 +136,11 @@ class LsaFeatures:
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Features of texts, float32 (texts, dimensions)."""
-        if not texts:
+        return self._of(_counter(vocabulary=self.terms).transform(texts))
+
+    def _of(self, counts: Any) -> np.ndarray:
+        if not counts.shape[0]:
             return np.zeros((0, self.dimensions), np.float32)
-        counts = _counter(vocabulary=self.terms).transform(texts)
         z, known = directions(_tfidf(counts, self.idf) @ self.components.T)
         return self.standardizer.transform(z, known)
 

@@ -108,17 +108,14 @@ def vectorize(
       ValueError: if a file of word vectors cannot be used.
     """
     with phase(seconds, "features"):
-        texts = parts.train.texts
+        posts = parts.train, parts.validation, parts.test
+        texts = [some.texts for some in posts]
         if config.vectors is None:
-            features, x = LsaFeatures.fit_transform(texts, seed=config.seed)
+            features, vectors = LsaFeatures.fit_transform(*texts, seed=config.seed)
         else:
-            features, x = VectorFeatures.fit_transform(texts, config.vectors)
-
-        def vectors(posts: Posts, x: np.ndarray) -> Vectors:
-            return jnp.asarray(x), jnp.asarray(posts.labels)
-
-        rest = (
-            vectors(posts, features.transform(posts.texts))
-            for posts in (parts.validation, parts.test)
-        )
-        return features, Data(vectors(parts.train, x), *rest)
+            features, vectors = VectorFeatures.fit_transform(config.vectors, *texts)
+        pairs = [
+            (jnp.asarray(x), jnp.asarray(some.labels))
+            for x, some in zip(vectors, posts, strict=True)
+        ]
+        return features, Data(*pairs)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 
 class Judged(NamedTuple):
@@ -32,6 +31,8 @@ def judge(
       names: of the groups.
       pairs: how many of the most confused ones to name.
     """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
     every = np.arange(len(names))
     # Any, since the stubs of scikit-learn know neither 0 nor that these are arrays.
     none: Any = 0.0

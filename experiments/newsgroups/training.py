@@ -53,8 +53,9 @@ def compile_ahead(config: Config, parts: Parts) -> None:
     dimensions = min(DIMENSIONS, len(parts.train.labels))
 
     def blank(posts: Posts) -> Vectors:
-        labels = jnp.zeros(len(posts.labels), jnp.int32)
-        return jnp.zeros((len(labels), dimensions)), labels
+        # Of NumPy, so that there is no program to compile for them.
+        x = np.zeros((len(posts.labels), dimensions), np.float32)
+        return jnp.asarray(x), jnp.asarray(posts.labels)
 
     data = Data(*map(blank, (parts.train, parts.validation, parts.test)))
     h = _hypers(config, len(parts.corpus.groups), len(parts.train.labels))

@@ -60,13 +60,13 @@ class VectorFeatures:
         Raises:
           ValueError: if the file is not there or broken, or has no word of the texts.
         """
-        return cls.fit_transform(texts, path)[0]
+        return cls.fit_transform(path, texts)[0]
 
     @classmethod
     def fit_transform(
-        cls, texts: Sequence[str], path: str | Path
-    ) -> tuple[Self, np.ndarray]:
-        """As `fit`, and the features of the training texts, at little cost."""
+        cls, path: str | Path, texts: Sequence[str], *others: Sequence[str]
+    ) -> tuple[Self, list[np.ndarray]]:
+        """As `fit`, and the features of these texts, at little cost, and of others."""
         words, vectors = read_vectors(Path(path))
         means, known = _means(texts, words, vectors)
         if not known.any():
@@ -76,7 +76,8 @@ class VectorFeatures:
             )
         standardizer = Standardizer.fit(means[known])
         features = cls(words, vectors, standardizer)
-        return features, standardizer.transform(means, known)
+        x = standardizer.transform(means, known)
+        return features, [x, *map(features.transform, others)]
 
     @property
     def dimensions(self) -> int:
