@@ -129,7 +129,7 @@ def test_a_step_of_a_sweep_is_that_of_its_members():
     due = MEMBERS * products((1, UNITS, UNITS, 1), 32, backwards=True)
     # Momentum, tanh and the guard against numbers that are not finite.
     assert due < train.operations < 1.02 * 14.14e6
-    # A fifth of them is gone through once in a window of steps, and not in each.
+    # Counted as if each step did what is done once in a window, a fifth of them.
     assert train.bytes < 1.03 * 11.31e6
     assert init.bytes < 1.03 * 7.94e6
 

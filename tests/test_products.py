@@ -19,7 +19,7 @@ def close(a, b):
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
 
 
-@hypothesis.settings(deadline=None, max_examples=30)
+@hypothesis.settings(deadline=None, max_examples=15)
 @hypothesis.given(
     batch=st.lists(st.integers(1, 5), max_size=3),
     inputs=st.integers(1, 6),
