@@ -84,6 +84,7 @@ def own_products(units: int) -> Measure:
 
     from jaxnet import search
     from jaxnet.devices import AXIS
+    from jaxnet.layers.products import product
 
     settings = [{"rate": rate} for rate in rates(MEMBERS[units]).tolist()]
     plan = search.plan(
@@ -110,17 +111,15 @@ def own_products(units: int) -> Measure:
         return [kernel.reshape(chunk, *kernel.shape[-2:]) for kernel in kernels]
 
     def step(kernels):
-        a = [jnp.ones((BATCH, 1))]
-        for kernel in kernels:
-            a.append(a[-1] @ kernel)
-        gradient, new = a[-1], []
-        for kernel, before in zip(kernels[::-1], a[-2::-1], strict=True):
-            new.append(before.T @ gradient)
-            gradient = gradient @ kernel.T
+        def forwards(x, kernels):
+            return functools.reduce(product, kernels, x)
+
+        y, backwards = jax.vjp(forwards, jnp.ones((BATCH, 1)), kernels)
+        _, gradients = backwards(y)
         # Used, and of a size that stays.
         return [
             jnp.clip(kernel + one, -0.1, 0.1)
-            for kernel, one in zip(kernels, new[::-1], strict=True)
+            for kernel, one in zip(kernels, gradients, strict=True)
         ]
 
     shapes = itertools.pairwise(widths)
