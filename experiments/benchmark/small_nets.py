@@ -74,8 +74,9 @@ def sweep(units: int, phase: str) -> Measure:
 def own_products(units: int) -> Measure:
     """The members' matrix products alone, of their own shapes, forwards and backwards.
 
-    On as many devices, and with as many members at a time, as `jaxnet.sweep` plans, but
-    with nothing else to do: what is left of the limit for products that are so small.
+    On as many devices, and with as many members at a time, as `jaxnet.sweep` plans, and
+    compiled as it compiles, but with nothing else to do: what is left of the limit for
+    products that are so small.
     """
     split_cpu()
     import jax
@@ -85,6 +86,7 @@ def own_products(units: int) -> Measure:
     from jaxnet import search
     from jaxnet.devices import AXIS
     from jaxnet.layers.products import product
+    from jaxnet.programs import MANY
 
     settings = [{"rate": rate} for rate in rates(MEMBERS[units]).tolist()]
     plan = search.plan(
@@ -94,7 +96,7 @@ def own_products(units: int) -> Measure:
     steps = 200
     widths = (1, units, units, 1)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=MANY)
     @functools.partial(
         jax.shard_map,
         mesh=mesh,
