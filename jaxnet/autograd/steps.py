@@ -33,6 +33,7 @@ class Step(NamedTuple):
       operation: its name.
       inputs: the numbers of the values that it reads, each once.
       outputs: the numbers of those that it makes.
+      places: which of its results each of them is, as "[1]"; "" for the only one.
       run: from the former to a list of the latter.
       spell: from the names of all values to a formula.
     """
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     operation: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    places: tuple[str, ...]
     run: Callable[..., list[Any]]
     spell: Callable[[dict[int, str]], str]
 
@@ -119,7 +121,11 @@ class Program:
         first = len(self.values)
         self.values += run(*(self.values[one] for one in inputs))
         made = tuple(range(first, len(self.values)))
-        self.steps.append(Step(_name(equation), inputs, made, run, spell))
+        every = equation.outvars
+        places = tuple(
+            f"[{every.index(one)}]" if len(every) > 1 else "" for one in _kept(equation)
+        )
+        self.steps.append(Step(_name(equation), inputs, made, places, run, spell))
         return made
 
     def _add(self, value: Any) -> int:

@@ -73,12 +73,10 @@ def graph(f: Callable[..., Any], *args: Any, inline: bool = False) -> Graph:
         for one, name in names.items()
     }
     for step in program.steps:
-        for k, one in enumerate(step.outputs):
+        for place, one in zip(step.places, step.outputs, strict=True):
             if one in used:
                 names[one] = next(letters)
-                formula = step.spell(names)
-                if len(step.outputs) > 1:
-                    formula += f"[{k}]"
+                formula = step.spell(names) + place
                 nodes[one] = Node(
                     names[one], "operation", step.operation, formula, None
                 )
