@@ -162,6 +162,8 @@ def test_what_changes_nothing_is_left_out():
 
     formulas = [node.formula for node in graph(f, jnp.arange(4.0)).nodes]
     assert formulas == ["", "split(x)[0]", "sum(a)"]
+    (_, bottom, _) = graph(lambda x: jnp.sum(jnp.split(x, 2)[1]), jnp.arange(4.0)).nodes
+    assert bottom.formula == "split(x)[1]"
 
 
 def test_compiled_functions_are_one_node_unless_opened():

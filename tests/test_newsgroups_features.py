@@ -133,7 +133,9 @@ def test_lsa_of_texts_without_a_common_word_is_refused():
 def test_texts_are_transformed_with_the_fit_as_they_are_after_it(tmp_path):
     for features, (x, fresh, nothing) in (
         LsaFeatures.fit_transform(POSTS, FRESH, [], dimensions=2),
-        VectorFeatures.fit_transform(write_text(tmp_path / "v.txt"), POSTS, FRESH, []),
+        VectorFeatures.fit_transform(
+            POSTS, FRESH, [], path=write_text(tmp_path / "v.txt")
+        ),
     ):
         np.testing.assert_allclose(x, features.transform(POSTS), rtol=1e-5, atol=1e-6)
         assert np.abs(x).max() > 0.5

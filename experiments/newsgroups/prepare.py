@@ -113,7 +113,8 @@ def vectorize(
         if config.vectors is None:
             features, vectors = LsaFeatures.fit_transform(*texts, seed=config.seed)
         else:
-            features, vectors = VectorFeatures.fit_transform(config.vectors, *texts)
+            path = config.vectors
+            features, vectors = VectorFeatures.fit_transform(*texts, path=path)
         pairs = [
             (jnp.asarray(x), jnp.asarray(some.labels))
             for x, some in zip(vectors, posts, strict=True)

@@ -60,11 +60,11 @@ class VectorFeatures:
         Raises:
           ValueError: if the file is not there or broken, or has no word of the texts.
         """
-        return cls.fit_transform(path, texts)[0]
+        return cls.fit_transform(texts, path=path)[0]
 
     @classmethod
     def fit_transform(
-        cls, path: str | Path, texts: Sequence[str], *others: Sequence[str]
+        cls, texts: Sequence[str], *others: Sequence[str], path: str | Path
     ) -> tuple[Self, list[np.ndarray]]:
         """As `fit`, and the features of these texts, at little cost, and of others."""
         words, vectors = read_vectors(Path(path))
