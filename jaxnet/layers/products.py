@@ -2,8 +2,8 @@
 
 The gradient of ``x @ kernel`` with respect to the kernel is ``x.T @ g``. On a CPU XLA
 multiplies small matrices faster if both are in memory row by row, and ``x.T`` is not: it
-is only read in another order. Here it is written down first, which is worth it
-as long as a core's cache holds it.
+is only read in another order. Here it is written down first, which is worth it as long
+as a core's cache holds it.
 """
 
 from typing import Any
