@@ -1,9 +1,9 @@
 """The product of inputs and a kernel, whose gradient is fast on a CPU as well.
 
 The gradient of ``x @ kernel`` with respect to the kernel is ``x.T @ g``. On a CPU XLA
-multiplies small matrices faster if both are in memory row by row, and ``x.T`` is not: it
-is only read in another order. Here it is written down first, which is worth it as long
-as a core's cache holds it.
+multiplies small matrices faster if both are in memory row by row, and ``x.T`` is not:
+it is only read in another order. Here it is written down first, which is worth it as
+long as a core's cache holds it.
 """
 
 from typing import Any
