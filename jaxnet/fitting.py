@@ -32,9 +32,10 @@ from jaxnet.fitted import Fit
 from jaxnet.metrics import compute
 from jaxnet.preparing import Run, identity_of, prepare
 from jaxnet.progress import progress_bar
+from jaxnet.starting import load_start
 from jaxnet.stopping import EarlyStopping, check_stopping
 from jaxnet.training import Build
-from jaxnet.types import Batch, Device, Hypers, PRNGKey
+from jaxnet.types import Batch, Device, Hypers, ModelState, Params, PRNGKey
 
 
 def fit(
@@ -46,6 +47,8 @@ def fit(
     key: PRNGKey,
     epochs: int,
     every: int = 1,
+    params: Params | None = None,
+    model_state: ModelState | None = None,
     early_stopping: EarlyStopping | None = None,
     callbacks: Sequence[Callback] = (),
     devices: int | Sequence[Device] | None = None,
@@ -67,6 +70,10 @@ def fit(
       epochs: passes over the training data, at least 1.
       every: epochs in a block, that is in one compiled call. Short epochs train
         faster in long blocks; there is one row of history for each block.
+      params: weights to start from, in place of those that the model draws: of all of
+        it, or of some layers, such as ``{"encoder": ...}``; the others are drawn as
+        ever. The optimizer starts afresh.
+      model_state: likewise of what layers keep, such as ``batch_norm``'s statistics.
       early_stopping: when to stop before ``epochs``; the best state is kept.
       callbacks: functions of a `Report`, called after each block.
       devices: those that each batch is split over, or how many; a batch size has to
@@ -97,7 +104,8 @@ def fit(
         check_stopping(early_stopping)
     if devices is None and jax.process_count() == 1:
         devices = 1
-    run = prepare(build, hypers, train, validation, key, devices_of(devices))
+    start = load_start(params, model_state)
+    run = prepare(build, hypers, train, validation, key, devices_of(devices), start)
 
     def fit_of(course: Course) -> Fit:
         best = course.best_state
@@ -116,7 +124,7 @@ def fit(
         )
 
     def identity() -> dict[str, Any]:
-        return identity_of(run, hypers, key, every, early_stopping)
+        return identity_of(run, hypers, key, every, early_stopping, start)
 
     show = progress and is_leader()
     with (
@@ -125,11 +133,11 @@ def fit(
     ):
         course = _first_course(run, keeper, epochs)
         earlier = course.rows[-1]["seconds"] if course.rows else 0.0
-        start = time.perf_counter() - earlier
+        begin = time.perf_counter() - earlier
         update(course.epoch, "")
         while course.status == "running":
             metrics = _train_block(run, course, min(course.epoch + every, epochs))
-            row = {"epoch": course.epoch, "seconds": time.perf_counter() - start}
+            row = {"epoch": course.epoch, "seconds": time.perf_counter() - begin}
             course.rows.append(row | metrics)
             update(course.epoch, "  ".join(f"{k} {v:.4g}" for k, v in metrics.items()))
             if course.status == "running" and early_stopping is not None:

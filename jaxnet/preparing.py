@@ -6,13 +6,18 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnet import programs
-from jaxnet.checkpoint.fingerprints import fingerprint_data, fingerprint_program
+from jaxnet.checkpoint.fingerprints import (
+    fingerprint_data,
+    fingerprint_leaves,
+    fingerprint_program,
+)
 from jaxnet.checkpoint.identity import identity
 from jaxnet.data.batching import example_count
 from jaxnet.data.streaming import Stream
 from jaxnet.devices import mesh_of, put, replicated, to_host
 from jaxnet.loading import check_classes, load
 from jaxnet.programs import Program, Traced, program_of
+from jaxnet.starting import Start
 from jaxnet.stopping import EarlyStopping
 from jaxnet.training import Build, TrainState
 from jaxnet.types import Batch, Device, Hypers, PRNGKey
@@ -36,6 +41,7 @@ def prepare(
     validation: Batch | Stream | None,
     key: PRNGKey,
     devices: Sequence[Device],
+    start: Start,
 ) -> Run:
     """Checks the data against the model, and makes the first state.
 
@@ -45,7 +51,7 @@ def prepare(
     program, traced = program_of(build, hypers)
     init_key, train_key = jax.random.split(key)
     train = load("train", train)
-    state = programs.init(program, traced, init_key, _first_batch(train))
+    state = programs.init(program, traced, init_key, _first_batch(train), start)
     check_classes(program, traced, state, train)
     if validation is not None:
         validation = load("validation", validation)
@@ -69,6 +75,7 @@ def identity_of(
     key: PRNGKey,
     every: int,
     early_stopping: EarlyStopping | None,
+    start: Start,
 ) -> dict[str, Any]:
     """What a checkpoint of the run has to be of."""
 
@@ -95,6 +102,7 @@ def identity_of(
         train=of_data(run.train),
         validation=of_data(run.validation),
         program=fingerprint_program(alone, run.traced, examples),
+        **fingerprint_leaves(start),
     )
 
 

@@ -19,6 +19,7 @@ from jaxnet.devices import replicated, split
 from jaxnet.epochs import Step, epoch_of, run_epoch
 from jaxnet.hypers import Named, Static, join_hypers, split_hypers
 from jaxnet.metrics import merge
+from jaxnet.starting import AFRESH, Start
 from jaxnet.training import (
     Build,
     Metrics,
@@ -109,10 +110,16 @@ On a CPU they take less time to compile than at XLA's own level, and no more to 
 
 
 @functools.partial(jax.jit, static_argnames="program", compiler_options=ONCE)
-def init(program: Program, traced: Traced, key: PRNGKey, data: Batch) -> TrainState:
+def init(
+    program: Program,
+    traced: Traced,
+    key: PRNGKey,
+    data: Batch,
+    start: Start = AFRESH,
+) -> TrainState:
     """The state before the first step; of the data only shapes are read."""
     hypers = join_hypers(traced, program.static)
-    return supervised(program.build).init(hypers, key, data)
+    return supervised(program.build).init(hypers, key, data, start)
 
 
 def train_block(

@@ -34,6 +34,7 @@ from jaxnet.data.checking import unpack
 from jaxnet.epochs import epoch_of, run_epoch
 from jaxnet.layers.core import Layer
 from jaxnet.metrics import Mean, mean_of, merge
+from jaxnet.starting import AFRESH, Start, replaced
 from jaxnet.types import (
     Batch,
     Hypers,
@@ -104,7 +105,8 @@ class Recipe(NamedTuple):
     """A training run in five pure functions.
 
     Attributes:
-      init: ``(hypers, key, data) -> state``; of the data only shapes are read.
+      init: ``(hypers, key, data, start=AFRESH) -> state``; of the data only shapes are
+        read. What ``start`` gives is not drawn.
       step: ``(hypers, state, batch, key) -> (state, metrics)``, one gradient step.
       epoch: ``(hypers, state, data, key, rows=None, number=0) -> (state, metrics)``,
         a shuffled pass over the data, or over these rows of them, as one ``lax.scan``
@@ -137,12 +139,16 @@ def supervised(build: Build) -> Recipe:
         optimizer is something else.
     """
 
-    def init(hypers: Hypers, key: PRNGKey, data: Batch) -> TrainState:
+    def init(
+        hypers: Hypers, key: PRNGKey, data: Batch, start: Start = AFRESH
+    ) -> TrainState:
         task = checked(build(hypers))
         example = jax.tree.map(
             lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), unpack(data)[0]
         )
         params, model_state = task.model.init(key, example)
+        params = replaced(params, start.params, "params")
+        model_state = replaced(model_state, start.model_state, "model_state")
         step = jnp.zeros((), jnp.int32)
         return TrainState(step, params, model_state, task.optimizer.init(params))
 

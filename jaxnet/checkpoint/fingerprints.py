@@ -16,7 +16,9 @@ import numpy as np
 
 from jaxnet.hypers import join_hypers
 from jaxnet.jaxprs import core
+from jaxnet.paths import leaf_paths
 from jaxnet.programs import Program, Traced
+from jaxnet.starting import Start
 from jaxnet.training import supervised
 from jaxnet.types import Batch
 
@@ -37,6 +39,18 @@ def fingerprint_data(arrays: Any) -> str:
         digest.update(f"{leaf.shape} {dtype}\n".encode())
         digest.update(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def fingerprint_leaves(start: Start) -> dict[str, dict[str, str]]:
+    """The fingerprints of what a run starts from, by path; nothing of what is drawn."""
+    return {
+        what: {
+            path: fingerprint_data(leaf)
+            for path, leaf in zip(leaf_paths(tree), jax.tree.leaves(tree), strict=True)
+        }
+        for what, tree in start._asdict().items()
+        if jax.tree.leaves(tree)
+    }
 
 
 def fingerprint_program(program: Program, traced: Traced, train: Batch) -> str:

@@ -21,6 +21,8 @@ _MEANING = {
     "train": "the examples to learn from are others.",
     "validation": "the examples to validate on are others.",
     "program": "build computes something else.",
+    "params": "it starts from other weights.",
+    "model_state": "it starts from another state.",
     "versions": "to go on, install what it was made with.",
 }
 

@@ -28,9 +28,10 @@ from jaxnet.types import Hypers
 def save_fit(path: AnyPath, run: Fit, *, description: Any = None) -> Path:
     """Writes a trained model as a safetensors file, in one piece.
 
-    What the optimizer keeps is left out: to go on with training, use checkpoints. So
-    is the diagnosis of a run that diverged. Hyperparameters that are functions or other
-    objects are left out as well, and are given to `load_fit` again.
+    What the optimizer keeps is left out: to go on where training was, use checkpoints;
+    with a new optimizer, ``fit(..., params=run.params)``. So is the diagnosis of a run
+    that diverged. Hyperparameters that are functions or other objects are left out as
+    well, and are given to `load_fit` again.
 
     Args:
       path: of the file, such as ``digits.safetensors``; its folder has to exist.

@@ -76,14 +76,17 @@ def load_params(
 ) -> Loaded:
     """Reads what `save_params` or `save_fit` wrote.
 
-    For transfer learning, give the new model's parameters and say what to replace:
+    For transfer learning, `fit` and `sweep` start from what is given to them, and draw
+    the layers that are not in it:
+
+        loaded = load_params("old.safetensors")
+        fit(..., params={"encoder": loaded.params["encoder"]})
+
+    By hand, give the new model's parameters and say what to replace:
 
         params, state = model.init(key, x)
         loaded = load_params("old.safetensors", params, only="encoder/*")
         params = loaded.params          # the encoder's are the file's
-
-    A part that has another place here is put there by hand, since params are dicts:
-    ``params | {"encoder": load_params("encoder.safetensors").params}``.
 
     Args:
       path: of the file.

@@ -57,13 +57,13 @@ def plan_group(
       chunk: the most members that a device may train at a time; "auto" to choose.
 
     Raises:
-      ValueError: if the chunk is no int of at least 1, labels do not fit, or the
-        batch size changes within a block.
+      ValueError: if the chunk is no int of at least 1, labels or given weights do
+        not fit, or the batch size changes within a block.
     """
     traced = {name: jnp.asarray(column[0]) for name, column in group.traced.items()}
     program = group.program
     check_blocks(program.stages, layout(1).every)
-    state = state_shapes(program, traced, data.train)
+    state = state_shapes(program, traced, data.train, data.start)
     for part in (data.train, data.validation):
         if part is not None:
             check_classes(program, traced, state, part)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int
 from jaxnet.devices import AXIS
 from jaxnet.hypers import join_hypers
 from jaxnet.programs import ONCE, Program, Traced
+from jaxnet.starting import AFRESH, Start
 from jaxnet.stopping import Best, EarlyStopping
 from jaxnet.training import TrainState, supervised
 from jaxnet.types import Batch, Leaf, PRNGKey
@@ -47,19 +48,21 @@ class Members:
 
 
 class Data(NamedTuple):
-    """What members learn from, the same for all.
+    """What members start and learn from, the same for all.
 
     Attributes:
       train: examples.
       validation: examples, or None.
       train_rows: for each fold which of ``train`` to learn from; None for all.
       held_rows: for each fold which of ``train`` to validate on; None for none.
+      start: what is given of their first states.
     """
 
     train: Batch
     validation: Batch | None = None
     train_rows: Int[Array, "folds rows"] | None = None
     held_rows: Int[Array, "folds held"] | None = None
+    start: Start = AFRESH
 
 
 class Layout(NamedTuple):
@@ -100,6 +103,7 @@ def init_members(
     fold: Int[Array, " members"],
     key: PRNGKey,
     train: Batch,
+    start: Start,
 ) -> Members:
     """Members before their first step.
 
@@ -111,13 +115,14 @@ def init_members(
       fold: (members,).
       key: of all runs.
       train: only its shapes are read.
+      start: what is given of their states, the same for all.
     """
 
-    def one(inputs: tuple[Traced, Array, Array], key: PRNGKey) -> Members:
+    def one(inputs: tuple[Traced, Array, Array], key: PRNGKey, start: Start) -> Members:
         traced, seed, fold = inputs
         init_key, _ = run_keys(key, seed)
         hypers = join_hypers(traced, program.static)
-        state = supervised(program.build).init(hypers, init_key, train)
+        state = supervised(program.build).init(hypers, init_key, train, start)
         # With a weak type it would have another one after the first call.
         state = jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), state)
         stops = layout.early_stopping is not None
@@ -134,18 +139,18 @@ def init_members(
             best_state=state if stops else None,
         )
 
-    def on_device(inputs: Any, key: PRNGKey) -> Members:
+    def on_device(inputs: Any, key: PRNGKey, start: Start) -> Members:
         def of_member(inputs: Any) -> Members:
-            return one(inputs, key)
+            return one(inputs, key, start)
 
         return jax.lax.map(of_member, inputs, batch_size=layout.chunk)
 
-    stacked = PartitionSpec(AXIS)
+    stacked, same = PartitionSpec(AXIS), PartitionSpec()
     on_devices = jax.shard_map(
         on_device,
         mesh=layout.mesh,
-        in_specs=(stacked, PartitionSpec()),
+        in_specs=(stacked, same, same),
         out_specs=stacked,
         check_vma=False,
     )
-    return on_devices((traced, seed, fold), key)
+    return on_devices((traced, seed, fold), key, start)

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxnet.hypers import join_hypers
 from jaxnet.programs import Program
+from jaxnet.starting import Start
 from jaxnet.training import TrainState, supervised
 from jaxnet.types import Batch, Device
 
@@ -38,11 +39,13 @@ def bytes_of(tree: Any) -> int:
     )
 
 
-def state_shapes(program: Program, traced: Any, train: Batch) -> TrainState:
+def state_shapes(
+    program: Program, traced: Any, train: Batch, start: Start
+) -> TrainState:
     """The shapes of one member's state; nothing is computed."""
     hypers = join_hypers(traced, program.static)
     init = functools.partial(supervised(program.build).init, hypers)
-    return jax.eval_shape(init, jax.random.key(0), train)
+    return jax.eval_shape(init, jax.random.key(0), train, start)
 
 
 def working_set(program: Program, traced: Any, state: TrainState, train: Batch) -> int:

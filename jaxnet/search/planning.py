@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
-from jax.sharding import Mesh
 
 from jaxnet.checks import check_int, check_key
 from jaxnet.data.streaming import Stream
@@ -28,9 +27,10 @@ from jaxnet.search.memory import available, bytes_of
 from jaxnet.search.samplers import Sampler, random
 from jaxnet.search.showing import shown
 from jaxnet.search.space import Space
+from jaxnet.starting import load_start
 from jaxnet.stopping import EarlyStopping, check_stopping
 from jaxnet.training import Build
-from jaxnet.types import Batch, Device, Hypers, PRNGKey
+from jaxnet.types import Batch, Device, Hypers, ModelState, Params, PRNGKey
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ def plan(
     folds: int = 1,
     sampler: Sampler = random,
     every: int = 1,
+    params: Params | None = None,
+    model_state: ModelState | None = None,
     early_stopping: EarlyStopping | None = None,
     chunk: int | Literal["auto"] = "auto",
     devices: int | Sequence[Device] | None = None,
@@ -128,6 +130,8 @@ def plan(
       folds: likewise.
       sampler: likewise.
       every: likewise.
+      params: likewise.
+      model_state: likewise.
       early_stopping: likewise.
       chunk: likewise.
       devices: likewise.
@@ -155,7 +159,9 @@ def plan(
     settings = _settings(space, trials, sampler, settings_key)
     used = devices_of(devices)
     mesh = mesh_of(used)
-    data = _load(train, validation, folds, runs_key, mesh)
+    data = _load(train, validation, folds, runs_key)
+    data = data._replace(start=load_start(params, model_state))
+    data = put(data, replicated(mesh))
     layout = functools.partial(Layout, mesh, every=every, early_stopping=early_stopping)
     batches = [len(settings)]
     planned = _groups(build, settings, batches, data, seeds * folds, layout, chunk)
@@ -248,9 +254,7 @@ def _settings(
     return settings
 
 
-def _load(
-    train: Batch, validation: Batch | None, folds: int, key: PRNGKey, mesh: Mesh
-) -> Data:
+def _load(train: Batch, validation: Batch | None, folds: int, key: PRNGKey) -> Data:
     if isinstance(train, Stream) or isinstance(validation, Stream):
         raise ValueError(
             "a sweep needs its data in device memory, got a Stream. Pass arrays, or "
@@ -267,4 +271,4 @@ def _load(
     if folds > 1:
         train_rows, held_rows = fold_rows(data.train, folds, key)
         data = data._replace(train_rows=train_rows, held_rows=held_rows)
-    return put(data, replicated(mesh))
+    return data

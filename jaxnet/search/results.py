@@ -23,11 +23,11 @@ from jaxnet.devices import nearest, to_host
 from jaxnet.fitted import Fit
 from jaxnet.fitting import fit
 from jaxnet.search import tables
-from jaxnet.search.members import Members
+from jaxnet.search.members import Data, Members
 from jaxnet.search.planning import Plan
 from jaxnet.search.ranking import kept_rows, rank_trials
 from jaxnet.statistics import Interval, mean_interval
-from jaxnet.types import Batch, Inputs, PRNGKey
+from jaxnet.types import Inputs, PRNGKey
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Sweep:
           i: which.
           **changes: for `fit`, such as ``callbacks`` or more ``epochs``.
         """
-        member, key, train, validation = self._inputs(i)
+        member, key, data = self._inputs(i)
         number, every = self._number(i), self.plan.every
         epochs = int(self.runs.epochs[number])
         if self.runs.bad_step[number]:
@@ -183,12 +183,17 @@ class Sweep:
             "key": key,
             "epochs": max(every, epochs),
             "every": every,
+            **data.start._asdict(),
             "early_stopping": self.plan.early_stopping,
             "devices": [nearest(self.plan.devices)],
             "progress": False,
         }
         alone = fit(
-            self.plan.build, member.hypers, train, validation, **(arguments | changes)
+            self.plan.build,
+            member.hypers,
+            data.train,
+            data.validation,
+            **(arguments | changes),
         )
         rows = min(len(alone.history["epoch"]), len(member.history["epoch"]))
         largest = 0.0
@@ -258,14 +263,15 @@ class Sweep:
             runs.curves[metric], runs.epochs, runs.bad_step, runs.best_epoch, every
         )
 
-    def _inputs(self, i: int) -> tuple[Fit, PRNGKey, Batch, Batch | None]:
+    def _inputs(self, i: int) -> tuple[Fit, PRNGKey, Data]:
         """A member, and what it was trained with."""
         plan = self.plan
         rest, fold = divmod(self._number(i), plan.folds)
         key = jax.random.fold_in(plan.key, rest % plan.seeds)
         data = jax.device_put(to_host(plan.data), nearest(plan.devices))
-        train, validation = data.train, data.validation
         if data.train_rows is not None and data.held_rows is not None:
-            validation = take_rows(train, data.held_rows[fold])
-            train = take_rows(train, data.train_rows[fold])
-        return self.member(i), key, train, validation
+            data = data._replace(
+                train=take_rows(data.train, data.train_rows[fold]),
+                validation=take_rows(data.train, data.held_rows[fold]),
+            )
+        return self.member(i), key, data

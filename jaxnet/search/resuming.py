@@ -5,7 +5,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxnet.checkpoint.fingerprints import fingerprint_data, fingerprint_program
+from jaxnet.checkpoint.fingerprints import (
+    fingerprint_data,
+    fingerprint_leaves,
+    fingerprint_program,
+)
 from jaxnet.checkpoint.identity import check_identity, identity
 from jaxnet.devices import to_host
 from jaxnet.search.halving import Halving
@@ -29,24 +33,21 @@ def sweep_identity(
         halving=halving and (halving, monitor, maximize),
         train=fingerprint_data(data.train),
         validation=data.validation and fingerprint_data(data.validation),
+        **fingerprint_leaves(data.start),
     )
 
 
 def trials_of(plan: Plan) -> list[dict[str, Any]]:
     """Each trial as JSON holds it: its setting, batch sizes, and what it computes."""
     found: dict[int, dict[str, Any]] = {}
-    # The same for all settings of a program, however many batches they came in.
-    known: dict[Any, str] = {}
     for planned in plan.groups:
         program, traced = planned.group.program, planned.group.traced
-        key = (program, tuple(sorted(traced)))
-        if key not in known:
-            first = {name: jnp.asarray(column[0]) for name, column in traced.items()}
-            known[key] = fingerprint_program(program, first, plan.data.train)
+        first = {name: jnp.asarray(column[0]) for name, column in traced.items()}
+        does = fingerprint_program(program, first, plan.data.train)
         for trial in planned.group.trials.tolist():
             about = identity(setting=plan.settings[trial], batch_sizes=program.stages)
             del about["versions"]
-            found[trial] = about | {"program": known[key]}
+            found[trial] = about | {"program": does}
     return [found[trial] for trial in range(len(plan.settings))]
 
 

@@ -15,6 +15,7 @@ from jaxnet.search.engine import SEGMENT, swap_members, train_members
 from jaxnet.search.layouts import SWAPPED, PlannedGroup
 from jaxnet.search.members import Members, init_members
 from jaxnet.search.planning import Plan
+from jaxnet.starting import AFRESH
 
 CALL_SECONDS = 0.5
 """How long a call should take, so that there is progress to be seen."""
@@ -57,7 +58,7 @@ class Running:
         # An empty slot trains nothing: it may look like any member.
         slots = np.maximum(self.order, 0)
         place, of = np.divmod(slots, len(of_trial))
-        self._start = put(
+        of_members = put(
             (
                 {name: column[place] for name, column in planned.group.traced.items()},
                 seed[of].astype(np.int32),
@@ -66,6 +67,9 @@ class Running:
             self._stacked,
         )
         self._key = put(plan.key, self._same)
+        self._start = (*of_members, self._key, plan.data.train, plan.data.start)
+        # A program of steps is the same whatever its members started from.
+        self._data = plan.data._replace(start=AFRESH)
         self._init = planned.group.program, planned.layout
 
     def lowered(self, inits: dict[Any, Any]) -> Iterator[Any]:
@@ -76,14 +80,13 @@ class Running:
             those of several batch sizes may, have it in common.
         """
         program, layout = self._planned.group.program, self._planned.layout
-        start = (*self._start, self._key, self._plan.data.train)
-        traced = init_members.trace(program, layout, *start)
+        traced = init_members.trace(program, layout, *self._start)
         members = jax.tree.map(
             lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=self._stacked),
             traced.out_info,
         )
         numbers = [self._number(0)] * 3
-        rest = (layout, members, self._plan.data, self._key, *numbers)
+        rest = (layout, members, self._data, self._key, *numbers)
         for one in {program.at(first) for first, _ in program.stages}:
             yield train_members.lower(one, *rest)
         # Last, since it takes far less time to compile.
@@ -95,8 +98,7 @@ class Running:
 
     def init(self) -> None:
         """Makes the members' first states."""
-        start = (*self._start, self._key, self._plan.data.train)
-        members = init_members(*self._init, *start)
+        members = init_members(*self._init, *self._start)
         active = put(self.order >= 0, self._stacked)
         self.members = replace(members, active=active)
 
@@ -113,10 +115,10 @@ class Running:
 
     def shapes(self) -> dict[str, Any]:
         """What `tree` will give, with other values."""
-        count, start = len(self.ids), (*self._start, self._key, self._plan.data.train)
+        count = len(self.ids)
         planned = self._planned
         program, layout = planned.group.program, planned.layout
-        members = init_members.eval_shape(program, layout, *start)
+        members = init_members.eval_shape(program, layout, *self._start)
         return {name: getattr(self, name) for name in _OF_MEMBERS} | {
             "members": jax.tree.map(
                 lambda a: np.empty((count, *a.shape[1:]), a.dtype), members
@@ -152,7 +154,7 @@ class Running:
                 program.at(first),
                 self._planned.layout,
                 self.members,
-                self._plan.data,
+                self._data,
                 self._key,
                 *map(self._number, (first, blocks, self._chunks)),
             )

@@ -25,7 +25,7 @@ from jaxnet.search.samplers import Sampler, random
 from jaxnet.search.space import Space
 from jaxnet.stopping import EarlyStopping
 from jaxnet.training import Build
-from jaxnet.types import Batch, Device, Hypers, PRNGKey
+from jaxnet.types import Batch, Device, Hypers, ModelState, Params, PRNGKey
 
 
 def sweep(
@@ -41,6 +41,8 @@ def sweep(
     folds: int = 1,
     sampler: Sampler = random,
     every: int = 1,
+    params: Params | None = None,
+    model_state: ModelState | None = None,
     monitor: str | None = None,
     maximize: bool = False,
     early_stopping: EarlyStopping | None = None,
@@ -73,6 +75,8 @@ def sweep(
         held out in turn. No program is compiled for them.
       sampler: how to draw settings: ``jaxnet.search.random``, ``sobol`` or ``grid``.
       every: epochs in a block. There is one row of curves for each block.
+      params: weights to start from, as in `fit`; the same for every member.
+      model_state: likewise.
       monitor: the metric that ranks settings; "validation_loss" by default, and
         "train_loss" where nothing is validated on.
       maximize: whether more of it is better.
@@ -111,6 +115,8 @@ def sweep(
         folds=folds,
         sampler=sampler,
         every=every,
+        params=params,
+        model_state=model_state,
         early_stopping=early_stopping,
         chunk=chunk,
         devices=devices,

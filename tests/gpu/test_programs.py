@@ -22,6 +22,7 @@ from jaxnet.programs import program_of
 from jaxnet.search.engine import train_members
 from jaxnet.search.members import Data, Layout, init_members
 from jaxnet.search.memory import bytes_of, working_set
+from jaxnet.starting import AFRESH
 
 # As NVIDIA's data sheet and the CUDA C++ Programming Guide have it.
 H200 = """
@@ -115,7 +116,7 @@ def lowered_sweep(mesh, chunk, count, every=1):
     x = jax.ShapeDtypeStruct((1024, 1), jnp.float32, sharding=same)
     key = specs(jax.eval_shape(jax.random.key, 0), same)
     init = init_members.lower(
-        program, layout, {"learning_rate": rate}, number, number, key, (x, x)
+        program, layout, {"learning_rate": rate}, number, number, key, (x, x), AFRESH
     )
     members = specs(init.out_info, stacked)
     blocks = [jax.ShapeDtypeStruct((), jnp.int32, sharding=same)] * 3
