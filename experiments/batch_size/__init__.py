@@ -31,6 +31,7 @@ from experiments.common.cli import parse
 from experiments.common.devices import split_cpu
 from experiments.common.reports import finish
 from experiments.common.results import Outcome, check, phase
+from jaxnet.devices import devices_of
 from jaxnet.statistics import Interval, mean_interval, paired_difference
 
 __all__ = ["Config", "main", "run"]
@@ -58,6 +59,7 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
     Raises:
       ValueError: if there are fewer devices than asked for.
     """
+    devices_of(config.devices or None)  # Refuses before all else.
     seconds: dict[str, float] = {}
     data = load(config)
     with ThreadPoolExecutor(1) as pool:

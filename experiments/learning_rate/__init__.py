@@ -31,6 +31,7 @@ from experiments.learning_rate import (
 )
 from experiments.learning_rate.config import Config
 from experiments.regression import sine
+from jaxnet.devices import devices_of
 
 __all__ = ["Config", "main", "run"]
 
@@ -58,6 +59,7 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
       ValueError: if there are fewer devices than asked for, or the seeds that choose
         the four rates leave one of them without any.
     """
+    devices_of(config.devices or None)  # Refuses before all else.
     seconds: dict[str, float] = {}
     with phase(seconds, "parabola"):
         walks = parabola.slides()

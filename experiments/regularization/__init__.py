@@ -38,6 +38,7 @@ from experiments.regularization.config import Config
 from experiments.regularization.linear import first_weights
 from experiments.regularization.seeds import LECTURE_RATES, examine
 from experiments.regularization.training import STRENGTHS, best_on_average
+from jaxnet.devices import devices_of
 
 __all__ = ["Config", "main", "run"]
 
@@ -64,6 +65,7 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
     Raises:
       ValueError: if there are fewer devices than asked for.
     """
+    devices_of(config.devices or None)  # Refuses before all else.
     seconds: dict[str, float] = {}
     numbers = range(config.seed, config.seed + config.seeds)
     problems = [data.load(config, seed) for seed in numbers]

@@ -25,6 +25,7 @@ from experiments.common.results import Outcome, check, describe, phase
 from experiments.search import digits, figures, function
 from experiments.search.budgets import SAMPLERS, repeat, squares
 from experiments.search.config import Config
+from jaxnet.devices import devices_of
 from jaxnet.statistics import Interval, mean_interval, paired_difference
 
 __all__ = ["Config", "main", "run"]
@@ -52,6 +53,7 @@ def run(config: Config, *, progress: bool = False) -> Outcome:
     Raises:
       ValueError: if there are fewer devices than asked for.
     """
+    devices_of(config.devices or None)  # Refuses before all else.
     seconds: dict[str, float] = {}
     of_function = list(range(1, config.trials + 1))
     with phase(seconds, "function"):
