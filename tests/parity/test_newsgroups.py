@@ -44,6 +44,9 @@ def config():
         features="vectors",
         vectors=str(VECTORS),
         seeds=5,
+        # In the end all are alike. Here accuracies still rise: one step less in each
+        # epoch takes 0.9 points off that of training.
+        epochs=4,
     )
 
 
@@ -86,7 +89,7 @@ def means(texts):
     )
 
 
-def torch_accuracies(train, test, *, dropout, seed):
+def torch_accuracies(train, test, *, dropout, epochs, seed):
     """The lecture's net, as a tutorial trains it: its test and training accuracy."""
     torch.manual_seed(seed)
     model = nn.Sequential(
@@ -101,8 +104,9 @@ def torch_accuracies(train, test, *, dropout, seed):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     x, y = train
-    for _ in range(10):
-        for rows in torch.randperm(len(x)).split(512):
+    steps = len(x) // 512
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x))[: steps * 512].split(512):
             optimizer.zero_grad()
             criterion(model(x[rows]), y[rows]).backward()
             optimizer.step()
@@ -128,7 +132,10 @@ def test_accuracies_are_those_of_pytorch(config, parts, ours, theirs, dropout):
     found = [
         (run.metrics["test_accuracy"], run.metrics["train_accuracy"]) for run in runs
     ]
-    due = [torch_accuracies(*theirs, dropout=dropout, seed=seed) for seed in range(5)]
-    # The standard deviation over seeds is 0.35 points at most, so that of the
-    # difference of two means of five is 0.22.
+    due = [
+        torch_accuracies(*theirs, dropout=dropout, epochs=config.epochs, seed=seed)
+        for seed in range(config.seeds)
+    ]
+    # The standard deviation over seeds is 0.25 to 0.5 points, so that of the difference
+    # of two means of five is 0.26.
     np.testing.assert_allclose(np.mean(found, 0), np.mean(due, 0), rtol=0, atol=0.007)
