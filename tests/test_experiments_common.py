@@ -112,6 +112,14 @@ def test_flags_are_not_guessed_from_their_beginning(tmp_path, capsys):
     assert "Did you mean --rate?" in refused(["--rat", "0.5"], tmp_path, capsys)
 
 
+def test_curves_are_only_promised_where_they_can_be_written(tmp_path, capsys):
+    flag = ["--tensorboard"]
+    assert "no option --tensorboard" in refused(flag, tmp_path, capsys)
+    argv = ["--out", str(tmp_path / "new"), *flag]
+    _, options = parse("demo", "Shows it.", Config, argv, logged=True)
+    assert len(options.callbacks()) == 1
+
+
 def test_out_that_is_a_file_is_refused(tmp_path, capsys):
     (tmp_path / "new").write_text("")
     assert "is no usable folder" in refused([], tmp_path, capsys)

@@ -25,7 +25,7 @@ SMALL_CONFIG = Config(problem="regression", trials=4, seeds=2, epochs=40, device
 def coarse_to_fine(tmp_path_factory):
     """Two rounds from the command line: exit status, files and what they say."""
     out = tmp_path_factory.mktemp("sweep")
-    status = sweep.main([*ROUNDS, "--out", str(out)])
+    status = sweep.main([*ROUNDS, "--tensorboard", "--out", str(out)])
     record = json.loads((out / "result.json").read_text())
     trials = pd.read_parquet(out / "trials.parquet")
     curves = pd.read_parquet(out / "curves.parquet")
@@ -53,6 +53,16 @@ def test_the_best_net_is_near_the_curve_and_all_checks_hold(coarse_to_fine):
     assert metrics["test_loss"] < 0.0625
     assert metrics["ensemble_test_loss"] < 0.0625
     assert 0.0625 < metrics["best_validation_loss"] < 0.2
+
+
+def test_every_run_of_the_last_round_is_written_for_tensorboard(coarse_to_fine):
+    written = (coarse_to_fine.out / "tensorboard").glob("trial_*/seed_*/events*")
+    runs = {tuple(path.parts[-3:-1]) for path in written}
+    last = coarse_to_fine.trials[coarse_to_fine.trials["round"] == 2]
+    assert runs == {
+        (f"trial_{trial}", f"seed_{seed}")
+        for trial, seed in zip(last["trial"], last["seed"], strict=True)
+    }
 
 
 def test_the_result_counts_what_was_done(coarse_to_fine):

@@ -2,12 +2,12 @@
 
     def main(argv: Sequence[str] | None = None) -> int:
         config, options = parse("regression", __doc__, Config, argv)
-        outcome = run(config, progress=options.progress, callbacks=options.callbacks())
+        outcome = run(config, progress=options.progress)
         return finish(config, options, outcome)
 
 The field ``learning_rate`` becomes the flag ``--learning-rate``. All experiments
-have ``--out``, ``--quick``, ``--no-progress`` and ``--tensorboard`` as well, and
-exit with 0 if all checks hold, 1 if one fails, and 2 for a bad argument.
+have ``--out``, ``--quick`` and ``--no-progress`` as well, and exit with 0 if all
+checks hold, 1 if one fails, and 2 for a bad argument.
 """
 
 import argparse
@@ -39,14 +39,14 @@ class Options(NamedTuple):
       name: of the experiment.
       out: the directory for all files; it is there.
       progress: whether to show how far it is.
-      tensorboard: whether to write the curves of the first run for TensorBoard.
+      tensorboard: whether to write curves for TensorBoard.
       long: what is for runs that take long, where the experiment knows them.
     """
 
     name: str
     out: Path
     progress: bool
-    tensorboard: bool
+    tensorboard: bool = False
     long: LongRun = LongRun()
 
     def callbacks(self) -> list[Callable[..., None]]:
@@ -62,6 +62,7 @@ def parse(
     config_class: type[Config],
     argv: Sequence[str] | None = None,
     *,
+    logged: bool = False,
     long: bool = False,
 ) -> tuple[Config, Options]:
     """Reads the command line; a bad one ends the program with the exit status 2.
@@ -72,11 +73,12 @@ def parse(
       config_class: the frozen dataclass whose fields are options. It raises
         ValueError with one problem a line.
       argv: the arguments; those of the process by default.
+      logged: whether its curves can be written for TensorBoard.
       long: whether its runs can take so long that they are to be resumed, or divided
         among processes.
     """
     fields = _fields(config_class)
-    parser = _parser(name, doc or "", fields.values())
+    parser = _parser(name, doc or "", fields.values(), logged)
     if long:
         add_flags(parser)
     known, unknown = parser.parse_known_args(argv)
@@ -86,7 +88,7 @@ def parse(
         name,
         Path(given.pop("out")),
         given.pop("progress"),
-        given.pop("tensorboard"),
+        given.pop("tensorboard", False),
         long_run,
     )
     values = quick_values(config_class) if given.pop("quick") else {}
@@ -124,7 +126,7 @@ def _fields(config_class: Any) -> dict[str, dataclasses.Field]:
 
 
 def _parser(
-    name: str, doc: str, fields: Iterable[dataclasses.Field]
+    name: str, doc: str, fields: Iterable[dataclasses.Field], logged: bool
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name}",
@@ -140,13 +142,14 @@ def _parser(
     shared = parser.add_argument_group("options of every experiment")
     for field in fields:
         _add_flag(shared if field.name in ("seed", "seeds") else own, field)
+    if logged:
+        logs = "write curves to FOLDER/tensorboard"
+        own.add_argument("--tensorboard", action="store_true", help=logs)
     add = shared.add_argument
     out = "for all files (default %(default)s)"
     add("--out", metavar="FOLDER", default=f"runs/{name}", help=out)
     add("--quick", action="store_true", help="a smaller run, to see that it works")
     add("--no-progress", dest="progress", action="store_false", help="show no bars")
-    logs = "write the first run's curves to FOLDER/tensorboard"
-    add("--tensorboard", action="store_true", help=logs)
     return parser
 
 

@@ -47,6 +47,8 @@ def finish(config: Any, options: Options, outcome: Outcome) -> int:
     path = write_json(options.out / "result.json", record)
     with phase(seconds, "figures"):
         paths = outcome.draw(options.out)
+        if options.tensorboard and outcome.log is not None:
+            outcome.log(options.out / "tensorboard")
     write_json(path, record)
     print_report(outcome, seconds, [*paths, path])
     return status

@@ -45,6 +45,7 @@ class Outcome:
       wall_seconds: by phase, as `phase` fills it.
       draw: writes the figures into a folder and returns their paths.
       claims: what the lectures say beside what came out; exact ones are checks too.
+      log: writes a sweep's runs into a folder, for TensorBoard.
     """
 
     metrics: dict[str, Any]
@@ -53,6 +54,7 @@ class Outcome:
     wall_seconds: dict[str, float]
     draw: Callable[[Path], list[Path]]
     claims: list[Claim] = field(default_factory=list)
+    log: Callable[[Path], Any] | None = None
 
 
 def check(name: str, got: float, relation: str, limit: float) -> Check:

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if asking.is_question(argv):
         return asking.main(argv)
-    config, options = parse("newsgroups", __doc__, Config, argv, long=True)
+    config, options = parse("newsgroups", __doc__, Config, argv, logged=True, long=True)
     try:
         join_processes(options.long)
         outcome = run(

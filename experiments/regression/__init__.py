@@ -39,7 +39,7 @@ __all__ = ["Config", "build", "main", "run"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    config, options = parse("regression", __doc__, Config, argv)
+    config, options = parse("regression", __doc__, Config, argv, logged=True)
     outcome = run(config, progress=options.progress, callbacks=options.callbacks())
     return finish(config, options, outcome)
 

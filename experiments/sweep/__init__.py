@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ __all__ = ["Config", "main", "run"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    config, options = parse("sweep", __doc__, Config, argv, long=True)
+    config, options = parse("sweep", __doc__, Config, argv, logged=True, long=True)
     split_cpu(config.devices)
     try:
         join_processes(options.long)
@@ -47,7 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcome = run(
             config,
             progress=options.progress,
-            callbacks=options.callbacks(),
             say=print if is_leader() else _silent,
             long=options.long,
         )
@@ -86,7 +84,6 @@ def run(
     config: Config,
     *,
     progress: bool = False,
-    callbacks: Sequence[Any] = (),
     say: Callable[[str], None] = _silent,
     long: LongRun = LongRun(),
 ) -> Outcome:
@@ -95,7 +92,6 @@ def run(
     Args:
       config: everything that determines the numbers.
       progress: whether to show bars, on a terminal.
-      callbacks: for the best run, which is trained again alone.
       say: is told plans, tables and warnings as they come.
       long: where to write the sweep down, and whether to go on from there.
 
@@ -110,7 +106,7 @@ def run(
     with phase(seconds, "test"):
         judged = judge(problem, result)
     with phase(seconds, "replay"):
-        alone = result.replay(callbacks=callbacks).fit
+        alone = result.replay().fit
         difference = loss_difference(result, alone)
     statuses = [status for one in rounds for status in one.result.status]
     run_seconds = sum(one.result.seconds["run"] for one in rounds)
@@ -147,7 +143,9 @@ def run(
         check("replay_difference", difference, "<", 1e-3),
     ]
     draw = partial(_write, rounds)
-    return Outcome(metrics, checks, problem.described, seconds, draw)
+    return Outcome(
+        metrics, checks, problem.described, seconds, draw, log=result.tensorboard
+    )
 
 
 def _steps(one: Round) -> int:

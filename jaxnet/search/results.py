@@ -22,7 +22,7 @@ from jaxnet.data.batching import take_rows
 from jaxnet.devices import nearest, to_host
 from jaxnet.fitted import Fit
 from jaxnet.fitting import fit
-from jaxnet.search import tables
+from jaxnet.search import logging, tables
 from jaxnet.search.members import Data, Members
 from jaxnet.search.planning import Plan
 from jaxnet.search.ranking import kept_rows, rank_trials
@@ -224,6 +224,21 @@ class Sweep:
     def to_curves(self) -> Any:
         """A pandas table with one row for each member, block and metric."""
         return tables.curves_frame(self)
+
+    def tensorboard(self, directory: str | Path) -> Path:
+        """Writes every run for TensorBoard, with its curves and its hyperparameters.
+
+        Each run is a folder, and takes TensorBoard some time to read: of a sweep of
+        thousands write ``best(100)``.
+
+        Args:
+          directory: of all folders; what is in it already stays. Look at it with
+            ``tensorboard --logdir DIRECTORY``.
+
+        Raises:
+          ModuleNotFoundError: if tensorboardX is not installed.
+        """
+        return logging.write_tensorboard(self, directory)
 
     def report(self, path: str | Path) -> Path:
         """Writes a page, in one file, that says in words and figures what came out.

@@ -33,7 +33,7 @@ def members_frame(result: Any) -> Any:
     }
     names = sorted({name for setting in result.settings for name in setting})
     for name in names:
-        values = [_cell(setting.get(name)) for setting in result.settings]
+        values = [cell(setting.get(name)) for setting in result.settings]
         columns[name] = [value for value in values for _ in range(each)]
     columns["status"] = result.status
     columns["epochs"] = result.runs.epochs[members]
@@ -128,8 +128,8 @@ def _statuses(each: list[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
-def _cell(value: Any) -> Any:
-    """A value that a column of a file can hold."""
+def cell(value: Any) -> Any:
+    """A hyperparameter as a column of a file can hold it."""
     value = plain(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
