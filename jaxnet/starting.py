@@ -74,7 +74,8 @@ def replaced(initial: Any, given: Any, what: str) -> Any:
     if isinstance(given, Mapping) and isinstance(initial, dict):
         for name, part in given.items():
             if name not in initial and jax.tree.leaves(part):
-                check_choice(f"{what}: name", name, map(str, initial))
+                names = [one for one in initial if isinstance(one, str)]
+                check_choice(f"{what}: name", name, names)
         return {
             name: replaced(part, given.get(name, ()), _at(what, name))
             for name, part in initial.items()
@@ -99,12 +100,13 @@ def _loaded(at: str, leaf: Any) -> jax.Array:
             f"{at} should be an array, got {type(leaf).__name__}. Use "
             "jax.numpy.asarray."
         )
-    if not np.isfinite(np.asarray(leaf)).all():
+    array = jnp.asarray(leaf)
+    if not np.isfinite(np.asarray(array)).all():
         raise ValueError(
             f"{at} should be finite, and is not. Did the training that it is from "
             "diverge?"
         )
-    return jnp.asarray(leaf)
+    return array
 
 
 def _fitting(at: str, due: Any, leaf: Any) -> Any:

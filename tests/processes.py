@@ -75,6 +75,7 @@ saving = {}
 if folder is not None:
     rule = jaxnet.Checkpoints(folder, seconds=0.0)
     saving = {"checkpoint": rule, "resume": True}
+start = {"dense_2": {"bias": np.full(1, 0.5, np.float32)}}
 space = {
     "width": jaxnet.choice(4, 8),
     "dropout": jaxnet.uniform(0.0, 0.3),
@@ -89,6 +90,7 @@ result = jaxnet.sweep(
     trials=5,
     seeds=2,
     epochs=EPOCHS,
+    params=start,
     halving=jaxnet.Halving(factor=2, min_epochs=3),
     progress=False,
     **saving,
@@ -100,6 +102,7 @@ alone = jaxnet.fit(
     data(1),
     key=jax.random.key(1),
     epochs=4,
+    params=start,
     progress=False,
     devices=None if count > 1 else 1,
 )

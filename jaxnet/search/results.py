@@ -4,6 +4,7 @@ result = jaxnet.sweep(build, space, train, validation, key=key, trials=64, ...)
 print(result)                    # the table, best first
 result.best(5).ensemble(x)       # the mean of what the five best settings say
 result.best().replay()           # the best one's first run again, alone
+result.best().member().params    # what it learned, for fit(..., params=...)
 result.to_frame()                # one row a member, for pandas
 """
 
@@ -232,8 +233,9 @@ class Sweep:
         thousands write ``best(100)``.
 
         Args:
-          directory: of all folders; what is in it already stays. Look at it with
-            ``tensorboard --logdir DIRECTORY``.
+          directory: of all folders; a new one for each sweep, since TensorBoard joins
+            all that it finds of a run. Look at it with ``tensorboard --logdir
+            DIRECTORY``.
 
         Raises:
           ModuleNotFoundError: if tensorboardX is not installed.
