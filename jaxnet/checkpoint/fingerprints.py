@@ -5,7 +5,6 @@ makes of it. Comments, names and helper functions are not in it; another operati
 number, shape or order is.
 """
 
-import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,19 +65,7 @@ def fingerprint_program(program: Program, traced: Traced, train: Batch) -> str:
       The same for all values of the traced hyperparameters, all keys and all data of
       these shapes.
     """
-    # Without their devices, which are none of what is computed.
-    specs = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (traced, train)
-    )
-    leaves, structure = jax.tree.flatten(specs)
-    return _of_program(program, structure, tuple(leaves))
-
-
-@functools.lru_cache(maxsize=128)
-def _of_program(program: Program, structure: Any, leaves: tuple[Any, ...]) -> str:
-    """Known as long as the program itself is, which JAX does not trace again either."""
     recipe = supervised(program.build)
-    traced, train = jax.tree.unflatten(structure, leaves)
 
     def run(traced: Traced, key: jax.Array, train: Batch) -> Any:
         hypers = join_hypers(traced, program.static)
@@ -86,6 +73,10 @@ def _of_program(program: Program, structure: Any, leaves: tuple[Any, ...]) -> st
         state, metrics = recipe.epoch(hypers, state, train, key)
         return state, metrics, recipe.evaluate(hypers, state, train)
 
+    # Without their devices, which are none of what is computed.
+    traced, train = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (traced, train)
+    )
     return fingerprint_function(run, traced, jax.eval_shape(jax.random.key, 0), train)
 
 

@@ -40,14 +40,18 @@ def sweep_identity(
 def trials_of(plan: Plan) -> list[dict[str, Any]]:
     """Each trial as JSON holds it: its setting, batch sizes, and what it computes."""
     found: dict[int, dict[str, Any]] = {}
+    # The same for all settings of a program, however many batches they came in.
+    known: dict[Any, str] = {}
     for planned in plan.groups:
         program, traced = planned.group.program, planned.group.traced
-        first = {name: jnp.asarray(column[0]) for name, column in traced.items()}
-        does = fingerprint_program(program, first, plan.data.train)
+        key = (program, tuple(sorted(traced)))
+        if key not in known:
+            first = {name: jnp.asarray(column[0]) for name, column in traced.items()}
+            known[key] = fingerprint_program(program, first, plan.data.train)
         for trial in planned.group.trials.tolist():
             about = identity(setting=plan.settings[trial], batch_sizes=program.stages)
             del about["versions"]
-            found[trial] = about | {"program": does}
+            found[trial] = about | {"program": known[key]}
     return [found[trial] for trial in range(len(plan.settings))]
 
 
